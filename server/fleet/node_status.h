@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "storage/model/revision.h"
+
+namespace signalbox {
+
+// How far a proxy, or one type at a proxy, is (OPERATORS section 3).
+enum class NodeState { kSynced, kPending, kWarming, kStale, kNack, kHeld, kIdle, kGone };
+
+// "SYNCED", "PENDING", ...: the name in tables, the API and metrics.
+absl::string_view NodeStateName(NodeState state);
+
+// One type at a proxy.
+struct NodeTypeStatus {
+  std::string type;  // the short name
+  NodeState state = NodeState::kIdle;
+  Revision revision;                 // the newest one that the proxy has all of for this type
+  absl::Time since;                  // when the state began, wall clock
+  std::vector<std::string> refused;  // resources that it refused and that are not sent again
+  std::string error;                 // what it said when it last refused
+  std::string detail;                // why the state is not SYNCED
+};
+
+// A proxy, as far as one stream of it tells.
+struct NodeStatus {
+  std::string namespace_name;
+  std::string group;
+  std::string id;
+  std::string client;   // user agent and version: "envoy 1.40.0"
+  std::string variant;  // "delta" or "sotw"
+  absl::Time connected;  // when the stream began, wall clock
+  NodeState state = NodeState::kIdle;
+  absl::Time since;
+  Revision revision;  // the newest one that the proxy has all of
+  std::string detail;
+  std::vector<NodeTypeStatus> types;  // subscribed ones, in push order
+};
+
+}  // namespace signalbox

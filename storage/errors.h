@@ -1,0 +1,40 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "storage/model/resource.h"
+#include "storage/model/revision.h"
+
+// The errors that every store gives, each with one text. The code says what the caller can do.
+namespace signalbox::errors {
+
+// kFailedPrecondition: the user's expected revision is not the head. Read again, decide again.
+absl::Status RevisionConflict(Revision expected, Revision head);
+// kFailedPrecondition: the resource is not what the user's etag says. Read again, decide again.
+absl::Status EtagConflict(const ResourceKey& key);
+// kAborted: the head moved under every judgement; nothing was written. Retry.
+absl::Status HeadMoved(int judgements);
+// kInvalidArgument: the request id was used for another request. Choose a new one.
+absl::Status RequestIdReused(absl::string_view request_id);
+// kNotFound: a removal names a resource that is not there; nothing was written.
+absl::Status NoSuchResource(const ResourceKey& key);
+// kOutOfRange: the revision is below the oldest one kept, or above the head. Load the head instead.
+absl::Status RevisionNotKept(Revision revision);
+// kInvalidArgument: `what` is larger than the limit; nothing was written.
+absl::Status TooLarge(absl::string_view what, size_t size, size_t limit);
+// kInvalidArgument: `what` holds a NUL byte or is not UTF-8; nothing was written.
+absl::Status NotText(absl::string_view what);
+// kInvalidArgument: a key stands twice in one change set; nothing was written.
+absl::Status DuplicateKey(const ResourceKey& key);
+// kResourceExhausted: the disk is full; nothing was written. Make room, retry.
+absl::Status StoreFull(absl::string_view detail);
+// kUnavailable: the database cannot be reached or failed; whether a commit was written is unknown: ask by request id.
+absl::Status StoreUnavailable(absl::string_view detail);
+// kDataLoss: what is stored is not what was written; the store goes on read-only. Restore a backup.
+absl::Status StoreDamaged(absl::string_view detail);
+// kFailedPrecondition: another process has the store's directory; `holder` is its pid, or 0 when unknown.
+absl::Status StoreLocked(absl::string_view directory, int holder);
+// kCancelled: the store is shutting down.
+absl::Status StoreClosing();
+
+}  // namespace signalbox::errors

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+namespace signalbox::testing {
+
+// A directory of its own that goes, with all in it, at the end of the scope.
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+
+  const std::string& path() const { return path_; }
+  // `path()/name`.
+  std::string Join(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace signalbox::testing
