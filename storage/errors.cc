@@ -19,6 +19,12 @@ absl::Status HeadMoved(int judgements) {
       absl::StrCat("other changes were committed under ", judgements, " judgements of this one; nothing was written"));
 }
 
+absl::Status JudgedOnNotKept(Revision judged_on, Revision head) {
+  return absl::AbortedError(absl::StrCat("the change was judged on revision ", judged_on.number,
+                                         ", which is not within the history kept (the head is revision ", head.number,
+                                         "); nothing was written"));
+}
+
 absl::Status RequestIdReused(absl::string_view request_id) {
   return absl::InvalidArgumentError(
       absl::StrCat("request id \"", request_id, "\" was used for another request within the last 24 h"));
@@ -61,6 +67,32 @@ absl::Status StoreLocked(absl::string_view directory, int holder) {
   return absl::FailedPreconditionError(
       absl::StrCat("the store in ", directory, " is in use by ",
                    holder > 0 ? absl::StrCat("process ", holder) : std::string("another process")));
+}
+
+absl::Status StoreBusy(absl::string_view detail) {
+  return absl::AbortedError(
+      absl::StrCat("another program holds the store's database; nothing was written: ", detail));
+}
+
+absl::Status StoreUnfit(absl::string_view detail) {
+  return absl::FailedPreconditionError(absl::StrCat("the store cannot be used: ", detail));
+}
+
+absl::Status SchemaTooNew(absl::string_view path, int found, int known) {
+  return absl::FailedPreconditionError(absl::StrCat(path, " has schema version ", found,
+                                                    ", made by a newer signalbox; this one knows versions up to ",
+                                                    known, ": run the newer one"));
+}
+
+absl::Status MigrationsDiffer(absl::string_view path, absl::string_view versions) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the migrations that were applied to ", path, " are not the ones that this signalbox has (version ",
+                   versions, "): run the signalbox that applied them"));
+}
+
+absl::Status MigrationFailed(absl::string_view path, int version, absl::string_view name, const absl::Status& cause) {
+  return absl::Status(cause.code(), absl::StrCat("migration ", version, " (", name, ") of ", path,
+                                                 " failed and was undone: ", cause.message()));
 }
 
 absl::Status StoreClosing() { return absl::CancelledError("the store is closing"); }

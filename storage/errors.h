@@ -14,6 +14,9 @@ absl::Status RevisionConflict(Revision expected, Revision head);
 absl::Status EtagConflict(const ResourceKey& key);
 // kAborted: the head moved under every judgement; nothing was written. Retry.
 absl::Status HeadMoved(int judgements);
+// kAborted: the revision that the change was judged on is not within the history kept; nothing was written. Judge it on
+// the head, retry.
+absl::Status JudgedOnNotKept(Revision judged_on, Revision head);
 // kInvalidArgument: the request id was used for another request. Choose a new one.
 absl::Status RequestIdReused(absl::string_view request_id);
 // kNotFound: a removal names a resource that is not there; nothing was written.
@@ -34,6 +37,18 @@ absl::Status StoreUnavailable(absl::string_view detail);
 absl::Status StoreDamaged(absl::string_view detail);
 // kFailedPrecondition: another process has the store's directory; `holder` is its pid, or 0 when unknown.
 absl::Status StoreLocked(absl::string_view directory, int holder);
+// kAborted: another program holds the database's lock; nothing was written. Retry; close the other program.
+absl::Status StoreBusy(absl::string_view detail);
+// kFailedPrecondition: the place, the file system or the library cannot keep what the store promises, or the file is not
+// a store; nothing was written. `detail` says what to do.
+absl::Status StoreUnfit(absl::string_view detail);
+// kFailedPrecondition: `path` has schema `found`, made by a newer program; this one knows up to `known`. Run the newer one.
+absl::Status SchemaTooNew(absl::string_view path, int found, int known);
+// kFailedPrecondition: the migrations named (all whose text is not what was applied to `path`) differ. Run the program
+// that applied them.
+absl::Status MigrationsDiffer(absl::string_view path, absl::string_view versions);
+// `cause` with the migration at fault in front of it; the code stays. The schema is what it was before that migration.
+absl::Status MigrationFailed(absl::string_view path, int version, absl::string_view name, const absl::Status& cause);
 // kCancelled: the store is shutting down.
 absl::Status StoreClosing();
 

@@ -6,9 +6,9 @@ namespace signalbox {
 
 std::string ResourceKey::ToString() const { return absl::StrCat(namespace_name, "/", type, "/", name); }
 
-Digest Record::Hash() const {
+Digest Record::Hash(const Digest& body_hash) const {
   Hasher hasher;
-  hasher.Add(body).Add(owner).Add(source);
+  hasher.Add(body_hash.View()).Add(owner).Add(source);
   hasher.Add(targets.size());
   for (const std::string& target : targets) hasher.Add(target);
   for (const auto* map : {&labels, &annotations}) {

@@ -44,8 +44,10 @@ struct Record {
 
   friend bool operator==(const Record&, const Record&) = default;
 
-  // SHA-256 over all fields; equal records have equal hashes on every backend.
-  Digest Hash() const;
+  // SHA-256 over all fields, the body by its own hash; equal records have equal hashes on every backend.
+  Digest Hash() const { return Hash(Sha256(body)); }
+  // The same for a caller that knows the body's SHA-256 already: bodies are large, hashing one twice is not free.
+  Digest Hash(const Digest& body_hash) const;
 };
 
 // A resource as the store holds it. The record is immutable and shared.

@@ -1,0 +1,121 @@
+#include "storage/check_change_set.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "base/status_macros.h"
+#include "storage/errors.h"
+#include "storage/limits.h"
+#include "storage/model/resource.h"
+
+namespace signalbox {
+namespace {
+
+// The number of bytes of the UTF-8 sequence at the start of `text`, or 0 when it is none (overlong forms, surrogates
+// and what lies beyond U+10FFFF are none).
+size_t SequenceLength(absl::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const auto follows = [&](size_t i, uint8_t low, uint8_t high) {
+    return i < text.size() && byte(i) >= low && byte(i) <= high;
+  };
+  const uint8_t lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return follows(1, 0x80, 0xBF) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;
+    const uint8_t high = lead == 0xED ? 0x9F : 0xBF;
+    return follows(1, low, high) && follows(2, 0x80, 0xBF) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const uint8_t low = lead == 0xF0 ? 0x90 : 0x80;
+    const uint8_t high = lead == 0xF4 ? 0x8F : 0xBF;
+    return follows(1, low, high) && follows(2, 0x80, 0xBF) && follows(3, 0x80, 0xBF) ? 4 : 0;
+  }
+  return 0;
+}
+
+bool IsText(absl::string_view text) {
+  while (!text.empty()) {
+    if (text[0] == '\0') return false;
+    const size_t length = SequenceLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+absl::Status CheckText(absl::string_view what, absl::string_view text, size_t limit) {
+  if (text.size() > limit) return errors::TooLarge(what, text.size(), limit);
+  if (!IsText(text)) return errors::NotText(what);
+  return absl::OkStatus();
+}
+
+absl::Status CheckKey(const ResourceKey& key) {
+  SB_RETURN_IF_ERROR(CheckText("a resource's namespace", key.namespace_name, limits::kMaxNameBytes));
+  SB_RETURN_IF_ERROR(CheckText("a resource's type", key.type, limits::kMaxNameBytes));
+  return CheckText("a resource's name", key.name, limits::kMaxNameBytes);
+}
+
+absl::Status CheckRecord(const ResourceKey& key, const Record& record) {
+  const auto of = [&](absl::string_view what) { return absl::StrCat("the ", what, " of ", key.ToString()); };
+  if (record.body.size() > limits::kMaxBodyBytes) {
+    return errors::TooLarge(of("body"), record.body.size(), limits::kMaxBodyBytes);
+  }
+  size_t metadata = record.owner.size() + record.source.size();
+  if (!IsText(record.owner)) return errors::NotText(of("owner"));
+  if (!IsText(record.source)) return errors::NotText(of("source"));
+  for (const std::string& target : record.targets) {
+    metadata += target.size();
+    SB_RETURN_IF_ERROR(CheckText(of("target"), target, limits::kMaxNameBytes));
+  }
+  for (const auto* map : {&record.labels, &record.annotations}) {
+    const absl::string_view what = map == &record.labels ? "labels" : "annotations";
+    for (const auto& [name, value] : *map) {
+      metadata += name.size() + value.size();
+      if (!IsText(name) || !IsText(value)) return errors::NotText(of(what));
+    }
+  }
+  if (metadata > limits::kMaxMetadataBytes) {
+    return errors::TooLarge(of("metadata"), metadata, limits::kMaxMetadataBytes);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckChangeSet(const ChangeSet& changes, const Preconditions& preconditions) {
+  const size_t count = changes.upserts.size() + changes.removals.size();
+  if (count > limits::kMaxChangesPerCommit) {
+    return errors::TooLarge("the number of resources in one request", count, limits::kMaxChangesPerCommit);
+  }
+  SB_RETURN_IF_ERROR(CheckText("the author", changes.author, limits::kMaxNameBytes));
+  SB_RETURN_IF_ERROR(CheckText("the message", changes.message, limits::kMaxMessageBytes));
+  SB_RETURN_IF_ERROR(CheckText("the request id", changes.request_id, limits::kMaxRequestIdBytes));
+
+  size_t bytes = 0;
+  absl::flat_hash_set<ResourceKey> keys;
+  keys.reserve(count);
+  for (const Upsert& upsert : changes.upserts) {
+    SB_RETURN_IF_ERROR(CheckKey(upsert.key));
+    SB_RETURN_IF_ERROR(CheckRecord(upsert.key, upsert.record));
+    if (!keys.insert(upsert.key).second) return errors::DuplicateKey(upsert.key);
+    bytes += upsert.record.body.size();
+  }
+  for (const ResourceKey& key : changes.removals) {
+    SB_RETURN_IF_ERROR(CheckKey(key));
+    if (!keys.insert(key).second) return errors::DuplicateKey(key);
+  }
+  if (bytes > limits::kMaxCommitBytes) {
+    return errors::TooLarge("the sum of the bodies in one request", bytes, limits::kMaxCommitBytes);
+  }
+  if (preconditions.expected_changes.size() > limits::kMaxChangesPerCommit) {
+    return errors::TooLarge("the number of etags in one request", preconditions.expected_changes.size(),
+                            limits::kMaxChangesPerCommit);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace signalbox
