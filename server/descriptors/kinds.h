@@ -1,0 +1,24 @@
+#pragma once
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace signalbox {
+
+// What every type URL of xDS begins with.
+inline constexpr absl::string_view kTypeUrlPrefix = "type.googleapis.com/";
+
+// A kind of resource as a user writes it: what its `spec` is. Command line and server share this list.
+struct Kind {
+  absl::string_view name;          // "cluster"
+  absl::string_view message_name;  // "envoy.config.cluster.v3.Cluster"
+  absl::string_view name_field;    // the message's field that holds the resource's name: "name" or "cluster_name"
+};
+
+// Every kind, sorted by name; lives as long as the process.
+absl::Span<const Kind> Kinds();
+
+// The kind of that name, or nullptr.
+const Kind* FindKind(absl::string_view name);
+
+}  // namespace signalbox
