@@ -1,0 +1,70 @@
+#include "server/snapshot/fragment.h"
+
+#include <utility>
+
+namespace signalbox {
+namespace {
+
+constexpr int kDiscoveryResourcesField = 2;  // of both response messages
+constexpr int kResourceVersionField = 1;
+constexpr int kResourceResourceField = 2;
+constexpr int kResourceNameField = 3;
+constexpr int kAnyTypeUrlField = 1;
+constexpr int kAnyValueField = 2;
+
+void AppendVarint(uint64_t value, std::string* out) {
+  while (value >= 0x80) {
+    out->push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out->push_back(static_cast<char>(value));
+}
+
+size_t VarintSize(uint64_t value) {
+  size_t size = 1;
+  while (value >= 0x80) {
+    value >>= 7;
+    ++size;
+  }
+  return size;
+}
+
+void AppendHeader(int number, size_t length, std::string* out) {
+  AppendVarint(static_cast<uint64_t>(number) << 3 | 2, out);
+  AppendVarint(length, out);
+}
+
+// Of a field with a number below 16.
+size_t FieldSize(size_t length) { return 1 + VarintSize(length) + length; }
+
+}  // namespace
+
+void AppendField(int number, absl::string_view value, std::string* out) {
+  AppendHeader(number, value.size(), out);
+  out->append(value.data(), value.size());
+}
+
+std::string VersionOf(const Digest& body_hash) { return body_hash.Hex().substr(0, 32); }
+
+Fragment::Fragment(absl::string_view type_url, absl::string_view name, absl::string_view body, const Digest& body_hash,
+                   ResourceReferences references)
+    : name_(name),
+      version_(VersionOf(body_hash)),
+      references_(std::move(references)),
+      identity_(Hasher().Add(name_).Add(version_).Finish().Prefix()) {
+  const size_t any_size = FieldSize(type_url.size()) + (body.empty() ? 0 : FieldSize(body.size()));
+  const size_t resource_size = FieldSize(version_.size()) + FieldSize(name_.size()) + FieldSize(any_size);
+  encoded_.reserve(FieldSize(resource_size));
+  AppendHeader(kDiscoveryResourcesField, resource_size, &encoded_);
+  AppendField(kResourceNameField, name_, &encoded_);
+  AppendField(kResourceVersionField, version_, &encoded_);
+  sotw_offset_ = encoded_.size();
+  static_assert(kResourceResourceField == kDiscoveryResourcesField);
+  AppendHeader(kResourceResourceField, any_size, &encoded_);
+  AppendField(kAnyTypeUrlField, type_url, &encoded_);
+  if (!body.empty()) AppendHeader(kAnyValueField, body.size(), &encoded_);
+  body_offset_ = encoded_.size();
+  encoded_.append(body.data(), body.size());
+}
+
+}  // namespace signalbox

@@ -1,0 +1,121 @@
+#include "server/snapshot/snapshot_builder.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace signalbox {
+namespace {
+
+// Whether a resource is for the nodes of `group`.
+bool IsFor(const NodeGroupName& group, const ResourceKey& key, const Record& record) {
+  if (key.namespace_name != group.namespace_name) return false;
+  return record.targets.empty() || std::binary_search(record.targets.begin(), record.targets.end(), group.group);
+}
+
+absl::Status AtResource(const ResourceKey& key, const absl::Status& status) {
+  return absl::InvalidArgumentError(absl::StrCat(key.ToString(), ": ", status.message()));
+}
+
+}  // namespace
+
+SnapshotBuilder::SnapshotBuilder(const TypeRegistry* registry, const References* references)
+    : registry_(registry), references_(references) {}
+
+absl::StatusOr<const ResourceType*> SnapshotBuilder::TypeOf(const ResourceKey& key) const {
+  const ResourceType* type = registry_->FindByShortName(key.type);
+  if (type == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(key.ToString(), ": there is no type \"", key.type, "\""));
+  }
+  return type;
+}
+
+absl::StatusOr<FragmentPtr> SnapshotBuilder::MakeFragment(const ResourceType& type, const ResourceKey& key,
+                                                          const Record& record, const Digest& body_hash) const {
+  absl::StatusOr<ResourceReferences> references = references_->Of(type, record.body);
+  if (!references.ok()) return AtResource(key, references.status());
+  return std::make_shared<const Fragment>(type.type_url(), key.name, record.body, body_hash, *std::move(references));
+}
+
+absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group, const HeadState& state,
+                                                   const SnapshotPtr& previous) const {
+  std::vector<std::vector<FragmentPtr>> fragments(registry_->in_push_order().size());
+  for (const Resource& resource : state.resources) {
+    SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));
+    if (!IsFor(group, resource.key, *resource.record)) continue;
+    const FragmentPtr* known =
+        previous == nullptr ? nullptr : previous->types[type->index()]->FindPtr(resource.key.name);
+    if (known != nullptr && (*known)->version() == VersionOf(resource.body_hash)) {
+      fragments[type->index()].push_back(*known);
+      continue;
+    }
+    SB_ASSIGN_OR_RETURN(FragmentPtr fragment,
+                        MakeFragment(*type, resource.key, *resource.record, resource.body_hash));
+    fragments[type->index()].push_back(std::move(fragment));
+  }
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->group = group;
+  snapshot->revision = state.head.revision;
+  for (size_t i = 0; i < fragments.size(); ++i) {
+    TypeSetPtr set = TypeSet::Of(std::move(fragments[i]));
+    // An equal set stays the same object, so that streams need not look.
+    const bool same = previous != nullptr && previous->types[i]->hash() == set->hash();
+    snapshot->types.push_back(same ? previous->types[i] : std::move(set));
+  }
+  return snapshot;
+}
+
+absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(const Snapshot& base,
+                                                     const std::vector<RevisionChanges>& changes) const {
+  // The last word on each name counts.
+  std::vector<std::map<std::string, FragmentPtr>> edits(base.types.size());
+  auto snapshot = std::make_shared<Snapshot>(base);
+  for (const RevisionChanges& revision : changes) {
+    for (const Resource& resource : revision.upserts) {
+      SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));
+      if (resource.key.namespace_name != base.group.namespace_name) continue;
+      FragmentPtr& edit = edits[type->index()][resource.key.name];
+      edit = nullptr;
+      if (!IsFor(base.group, resource.key, *resource.record)) continue;
+      const FragmentPtr* known = base.types[type->index()]->FindPtr(resource.key.name);
+      if (known != nullptr && (*known)->version() == VersionOf(resource.body_hash)) {
+        edit = *known;
+        continue;
+      }
+      SB_ASSIGN_OR_RETURN(edit, MakeFragment(*type, resource.key, *resource.record, resource.body_hash));
+    }
+    for (const ResourceKey& key : revision.removals) {
+      SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(key));
+      if (key.namespace_name == base.group.namespace_name) edits[type->index()][key.name] = nullptr;
+    }
+    snapshot->revision = revision.info.revision;
+  }
+  for (size_t i = 0; i < edits.size(); ++i) {
+    if (edits[i].empty()) continue;
+    std::vector<TypeSetEdit> list;
+    list.reserve(edits[i].size());
+    for (auto& [name, fragment] : edits[i]) list.push_back({name, std::move(fragment)});
+    TypeSetPtr set = base.types[i]->With(std::move(list));
+    if (set->hash() != base.types[i]->hash()) snapshot->types[i] = std::move(set);
+  }
+  return snapshot;
+}
+
+absl::Status SnapshotBuilder::Check(const Snapshot& base, const std::vector<RevisionChanges>& since,
+                                    const ChangeSet& changes) const {
+  RevisionChanges tentative;
+  for (const Upsert& upsert : changes.upserts) {
+    tentative.upserts.push_back({upsert.key, std::make_shared<const Record>(upsert.record), upsert.record.Hash(),
+                                 Sha256(upsert.record.body), Revision{}});
+  }
+  tentative.removals = changes.removals;
+  std::vector<RevisionChanges> all = since;
+  all.push_back(std::move(tentative));
+  return Advance(base, all).status();
+}
+
+}  // namespace signalbox

@@ -1,0 +1,116 @@
+#include "server/xds/refusals.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace signalbox {
+
+bool NamesAsCause(absl::string_view text, absl::string_view name) {
+  if (name.empty()) return false;
+  const std::string wanted = absl::StrCat(name, ": ");
+  for (size_t at = text.find(wanted); at != absl::string_view::npos; at = text.find(wanted, at + 1)) {
+    // The whole name: what stands before it separates words.
+    if (at == 0 || absl::ascii_isspace(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == ',' ||
+        text[at - 1] == '(' || text[at - 1] == '\'' || text[at - 1] == '"') {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Refusals::Filter(absl::FunctionRef<bool(const std::string&, const std::string&)> keep) {
+  for (auto it = refused_.begin(); it != refused_.end();) {
+    it = keep(it->first, it->second.version) ? std::next(it) : refused_.erase(it);
+  }
+  bool previous_changed = false;
+  for (auto group = groups_.begin(); group != groups_.end();) {
+    const size_t before = group->suspects.size();
+    group->suspects.erase(
+        std::remove_if(group->suspects.begin(), group->suspects.end(),
+                       [&](const Suspect& suspect) { return !keep(suspect.name, suspect.version); }),
+        group->suspects.end());
+    // Nothing follows from the innocence of a group that lost a suspect otherwise, nor for one that lost its own.
+    const bool changed = group->suspects.size() != before;
+    if (previous_changed || changed) group->guilty_if_previous_innocent = false;
+    previous_changed = changed;
+    group = group->suspects.empty() ? groups_.erase(group) : std::next(group);
+  }
+}
+
+void Refusals::OnTarget(const TypeSet& target) {
+  if (empty()) return;
+  Filter([&](const std::string& name, const std::string& version) {
+    const Fragment* fragment = target.Find(name);
+    return fragment != nullptr && fragment->version() == version;
+  });
+}
+
+const Refusal* Refusals::Find(absl::string_view name, absl::string_view version) const {
+  const auto found = refused_.find(name);
+  return found != refused_.end() && found->second.version == version ? &found->second : nullptr;
+}
+
+bool Refusals::Withheld(absl::string_view name, absl::string_view version) const {
+  for (size_t i = 1; i < groups_.size(); ++i) {
+    for (const Suspect& suspect : groups_[i].suspects) {
+      if (suspect.name == name && suspect.version == version) return true;
+    }
+  }
+  return false;
+}
+
+void Refusals::PushHalves(std::vector<Suspect> suspects) {
+  const auto middle = suspects.begin() + static_cast<ptrdiff_t>(suspects.size() / 2);
+  Group second{{std::make_move_iterator(middle), std::make_move_iterator(suspects.end())}, true};
+  suspects.erase(middle, suspects.end());
+  groups_.push_front(std::move(second));
+  groups_.push_front({std::move(suspects), false});
+}
+
+std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects, absl::string_view error) {
+  // Whoever is accused anew is tried anew.
+  const auto accused = [&](const std::string& name) {
+    return std::any_of(suspects.begin(), suspects.end(), [&](const Suspect& s) { return s.name == name; });
+  };
+  Filter([&](const std::string& name, const std::string&) { return !accused(name); });
+  if (!groups_.empty()) groups_.front().guilty_if_previous_innocent = false;
+
+  std::vector<Suspect> named;
+  for (const Suspect& suspect : suspects) {
+    if (NamesAsCause(error, suspect.name)) named.push_back(suspect);
+  }
+  if (!named.empty()) return named;
+  if (suspects.size() <= 1) return suspects;
+  trial_error_ = std::string(error);
+  PushHalves(std::move(suspects));
+  return {};
+}
+
+std::vector<Refusals::Suspect> Refusals::Acquit(const std::vector<Suspect>& innocent) {
+  std::vector<Suspect>& front = groups_.front().suspects;
+  for (const Suspect& suspect : innocent) {
+    front.erase(std::remove_if(front.begin(), front.end(),
+                               [&](const Suspect& s) { return s.name == suspect.name; }),
+                front.end());
+  }
+  std::vector<Suspect> guilty;
+  while (!groups_.empty() && groups_.front().suspects.empty()) {
+    groups_.pop_front();
+    if (groups_.empty() || !groups_.front().guilty_if_previous_innocent) break;
+    // The refusal was of both groups and the other one is innocent.
+    std::vector<Suspect> rest = std::move(groups_.front().suspects);
+    groups_.pop_front();
+    if (rest.size() == 1) {
+      guilty.push_back(std::move(rest.front()));
+    } else {
+      PushHalves(std::move(rest));
+    }
+    break;
+  }
+  return guilty;
+}
+
+}  // namespace signalbox

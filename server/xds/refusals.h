@@ -1,0 +1,109 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
+#include "server/snapshot/type_set.h"
+#include "server/xds/holding.h"
+
+namespace signalbox {
+
+// A resource that a proxy refused, at the content that it refused.
+struct Refusal {
+  std::string name;
+  std::string version;  // what was refused
+  FragmentPtr last_good;  // what goes in its place; null when nothing is known to be good
+  std::string error;    // what the proxy said
+};
+
+// Which resources of one type a client refused, and how the guilty ones are found among several (XDS W2, D8). Pure; not
+// synchronised.
+//
+// A name that the client's text gives, or a single suspect, is guilty and is not sent again until its content changes.
+// Several suspects of whom none is named are tried in halves: one group at a time is sent, the others are withheld.
+class Refusals {
+ public:
+  struct Suspect {
+    std::string name;
+    std::string version;
+  };
+
+  // A response with these suspects (resources whose content the client has not acknowledged; sorted by name) was
+  // refused. Returns the names that are found guilty by it; `last_good` says what the client acknowledged before.
+  template <typename LastGood>
+  std::vector<std::string> OnNack(std::vector<Suspect> suspects, absl::string_view error, LastGood&& last_good) {
+    return Convict(Accuse(std::move(suspects), error), error, last_good);
+  }
+
+  // Responses were acknowledged: whoever is on trial and is now known good, as `acked(name, version)` says, is innocent.
+  // Returns the names that are found guilty because they are all that is left.
+  template <typename Acked, typename LastGood>
+  std::vector<std::string> OnAck(Acked&& acked, LastGood&& last_good) {
+    if (groups_.empty()) return {};
+    std::vector<Suspect> innocent;
+    for (const Suspect& suspect : groups_.front().suspects) {
+      if (acked(suspect.name, suspect.version)) innocent.push_back(suspect);
+    }
+    return Convict(Acquit(innocent), trial_error_, last_good);
+  }
+
+  // The target is another one now: what was refused or is on trial at other content than the target's is no longer so.
+  void OnTarget(const TypeSet& target);
+  // Forgets what the client is no longer interested in.
+  template <typename Covers>
+  void Forget(Covers&& covers) {
+    Filter([&](const std::string& name, const std::string&) { return covers(name); });
+  }
+
+  // A refusal that an earlier stream of the same node met.
+  void Remember(Refusal refusal) { refused_.insert_or_assign(refusal.name, std::move(refusal)); }
+
+  // The refusal of exactly this content; null when it is not refused.
+  const Refusal* Find(absl::string_view name, absl::string_view version) const;
+  // Whether this content waits for its turn to be tried.
+  bool Withheld(absl::string_view name, absl::string_view version) const;
+
+  bool trying() const { return !groups_.empty(); }
+  bool empty() const { return refused_.empty() && groups_.empty(); }
+  // By name.
+  const std::map<std::string, Refusal, std::less<>>& refused() const { return refused_; }
+
+ private:
+  struct Group {
+    std::vector<Suspect> suspects;
+    // The guilty are among these if those of the group before turn out innocent.
+    bool guilty_if_previous_innocent = false;
+  };
+
+  // Sorts suspects into guilty (returned) and groups to be tried.
+  std::vector<Suspect> Accuse(std::vector<Suspect> suspects, absl::string_view error);
+  // Takes the innocent from the front group; returns who is guilty because nobody else is left.
+  std::vector<Suspect> Acquit(const std::vector<Suspect>& innocent);
+  void PushHalves(std::vector<Suspect> suspects);
+  // Keeps only what `keep(name, version)` wants kept.
+  void Filter(absl::FunctionRef<bool(const std::string&, const std::string&)> keep);
+
+  template <typename LastGood>
+  std::vector<std::string> Convict(std::vector<Suspect> guilty, absl::string_view error, LastGood& last_good) {
+    std::vector<std::string> names;
+    for (Suspect& suspect : guilty) {
+      names.push_back(suspect.name);
+      Refusal refusal{suspect.name, std::move(suspect.version), last_good(suspect.name), std::string(error)};
+      Remember(std::move(refusal));
+    }
+    return names;
+  }
+
+  std::map<std::string, Refusal, std::less<>> refused_;
+  std::deque<Group> groups_;  // the first one is being tried
+  std::string trial_error_;   // what the client said when the trial began
+};
+
+// Whether `text` names `name` as the cause: the whole name followed by ": ", as Envoy writes it.
+bool NamesAsCause(absl::string_view text, absl::string_view name);
+
+}  // namespace signalbox

@@ -1,0 +1,380 @@
+#include "server/xds/session.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/xds/limits.h"
+
+namespace signalbox {
+namespace {
+
+constexpr int kTypeUrlField = 4;
+constexpr int kNonceField = 5;
+constexpr int kControlPlaneIdentifierField = 1;
+
+constexpr absl::string_view kListener = "listener";
+constexpr absl::string_view kRoute = "route";
+constexpr absl::string_view kCluster = "cluster";
+constexpr absl::string_view kEndpoints = "endpoints";
+
+Subscription::Removals RemovalsOf(const ResourceType& type, Variant variant) {
+  if (variant == Variant::kDelta) return Subscription::Removals::kTold;
+  return type.full_state_in_sotw() ? Subscription::Removals::kByAbsence : Subscription::Removals::kNever;
+}
+
+bool Mentions(const Fragment& fragment, const Reference& reference) {
+  const std::vector<Reference>& names = fragment.references().names;
+  return std::binary_search(names.begin(), names.end(), reference);
+}
+
+// From the best to the worst.
+int Severity(NodeState state) {
+  switch (state) {
+    case NodeState::kGone:
+    case NodeState::kIdle:
+      return 0;
+    case NodeState::kSynced:
+      return 1;
+    case NodeState::kHeld:
+      return 2;
+    case NodeState::kPending:
+      return 3;
+    case NodeState::kWarming:
+      return 4;
+    case NodeState::kStale:
+      return 5;
+    case NodeState::kNack:
+      return 6;
+  }
+  return 0;
+}
+
+}  // namespace
+
+absl::string_view VariantName(Variant variant) { return variant == Variant::kDelta ? "delta" : "sotw"; }
+
+Session::Session(const SessionContext* context, std::string stream_id, Variant variant)
+    : context_(context), stream_id_(std::move(stream_id)), variant_(variant) {
+  for (const ResourceType* type : context_->registry->in_push_order()) {
+    TypeState state;
+    state.subscription = std::make_unique<Subscription>(type, RemovalsOf(*type, variant), context_->diffs);
+    state.subscription->set_first_overrun_wait(context_->overrun_after);
+    types_.push_back(std::move(state));
+  }
+}
+
+Subscription* Session::FindSubscription(absl::string_view type_url) {
+  const ResourceType* type = context_->registry->FindByUrl(type_url);
+  return type == nullptr ? nullptr : types_[type->index()].subscription.get();
+}
+
+const Session::TypeState* Session::Find(absl::string_view short_name) const {
+  const ResourceType* type = context_->registry->FindByShortName(short_name);
+  return type == nullptr ? nullptr : &types_[type->index()];
+}
+
+absl::Status Session::CheckToken(absl::string_view what, absl::string_view token) const {
+  if (token.size() <= limits::kMaxTokenBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " is longer than ", limits::kMaxTokenBytes, " bytes: ", token.size()));
+}
+
+void Session::OnTargets(const View& view, absl::Time now) {
+  has_targets_ = true;
+  for (TypeState& state : types_) {
+    const size_t index = state.subscription->type().index();
+    state.subscription->SetTarget(view.targets[index], view.revision);
+  }
+}
+
+void Session::OnWritten(absl::Time now) { writing_ = false; }
+
+void Session::OnTime(absl::Time now) {
+  if (now < orphans_at_) return;
+  orphans_at_ = absl::InfiniteFuture();
+  const TypeState* clusters = Find(kCluster);
+  const TypeState* endpoints = Find(kEndpoints);
+  if (clusters != nullptr && endpoints != nullptr && !clusters->subscription->active()) {
+    endpoints->subscription->ResendAll();
+  }
+}
+
+std::string Session::NextNonce() { return absl::StrCat(stream_id_, "-", ++nonces_); }
+
+void Session::AppendCommonHead(const ResourceType& type, const std::string& nonce, int control_plane_field,
+                               std::string* head) {
+  AppendField(kTypeUrlField, type.type_url(), head);
+  AppendField(kNonceField, nonce, head);
+  if (introduced_) return;
+  introduced_ = true;
+  std::string control_plane;
+  AppendField(kControlPlaneIdentifierField, context_->server_id, &control_plane);
+  AppendField(control_plane_field, control_plane, head);
+}
+
+void Session::Oversized(const ResourceType& type, const Fragment& fragment) {
+  events_.push_back({SessionEvent::Kind::kOversized, &type, {}, {}, {fragment.name()},
+                     absl::StrCat(fragment.delta_form().size(), " bytes")});
+}
+
+void Session::FollowClusters(const std::vector<FragmentPtr>& clusters) {
+  const TypeState* endpoints = Find(kEndpoints);
+  if (endpoints == nullptr || !endpoints->subscription->active()) return;
+  std::vector<std::string> names;
+  for (const FragmentPtr& cluster : clusters) {
+    for (const Reference& reference : cluster->references().names) {
+      if (reference.type == kEndpoints) names.push_back(reference.name);
+    }
+  }
+  endpoints->subscription->Resend(names);
+}
+
+void Session::AfterAck(Subscription& subscription, const Subscription::Settled& settled, absl::Time now) {
+  if (!settled.known) return;
+  TypeState& state = types_[subscription.type().index()];
+  state.changed_at = state.answered_at = now;
+  events_.push_back({SessionEvent::Kind::kAck, &subscription.type(), settled.revision, settled.elapsed, {}, ""});
+  if (settled.refused.empty()) return;
+  events_.push_back({SessionEvent::Kind::kConvicted, &subscription.type(), settled.revision, settled.elapsed,
+                     settled.refused, subscription.last_error()});
+}
+
+void Session::AfterNack(Subscription& subscription, const Subscription::Settled& settled, absl::string_view error,
+                        absl::Time now) {
+  if (!settled.known) return;
+  TypeState& state = types_[subscription.type().index()];
+  state.changed_at = state.answered_at = now;
+  events_.push_back({SessionEvent::Kind::kNack, &subscription.type(), settled.revision, settled.elapsed,
+                     settled.refused, std::string(error)});
+}
+
+std::string Session::ReasonToWait(const TypeState& state, const Fragment* wanted, const Held& has) const {
+  const absl::string_view type = state.subscription->type().short_name();
+  if (wanted != nullptr) {
+    // XDS O1b: only where this stream gets all clusters is it known that a missing acknowledgement means warming.
+    if (type != kListener && type != kRoute) return "";
+    const TypeState* clusters = Find(kCluster);
+    if (clusters == nullptr || !clusters->subscription->wildcard()) return "";
+    for (const Reference& reference : wanted->references().names) {
+      if (reference.type != kCluster || !clusters->subscription->target().Contains(reference.name)) continue;
+      if (has.fragment() != nullptr && Mentions(*has.fragment(), reference)) continue;
+      const Held acked = clusters->subscription->Acked(reference.name);
+      if (acked.absent() || acked.unknown()) return absl::StrCat("cluster/", reference.name, " to be acknowledged");
+    }
+    return "";
+  }
+  // XDS O1: what refers to a cluster goes before it does.
+  const bool endpoints = type == kEndpoints;
+  if (type != kCluster && !endpoints) return "";
+  for (const absl::string_view referrer : {kListener, kRoute, kCluster}) {
+    if (referrer == kCluster && !endpoints) continue;
+    const TypeState* other = Find(referrer);
+    if (other != nullptr && !Settled(*other)) return absl::StrCat(referrer, " changes to be acknowledged");
+  }
+  return "";
+}
+
+absl::Duration Session::WaitLimit(const Fragment* wanted) const {
+  return wanted != nullptr ? context_->warm_timeout : context_->hold_max;
+}
+
+bool Session::MustWait(TypeState& state, const std::string& name, const Fragment* wanted, const Held& has,
+                       absl::Time now) {
+  const std::string reason = ReasonToWait(state, wanted, has);
+  if (reason.empty()) {
+    state.waiting.erase(name);
+    return false;
+  }
+  const auto [since, is_new] = state.waiting.try_emplace(name, now);
+  if (now - since->second < WaitLimit(wanted)) return true;
+  state.waiting.erase(since);
+  events_.push_back({SessionEvent::Kind::kReleased, &state.subscription->type(), state.subscription->revision(),
+                     WaitLimit(wanted), {name}, reason});
+  return false;
+}
+
+bool Session::Settled(const TypeState& state) const {
+  if (!state.subscription->active()) return true;
+  if (state.subscription->outstanding()) return false;
+  if (!state.subscription->MayHavePending()) return true;
+  const auto never = [](const std::string&, const Fragment*, const Held&) { return false; };
+  return state.subscription->FindPending(never).settled();
+}
+
+std::optional<Response> Session::Next(absl::Time now) {
+  if (writing_ || !has_targets_) return std::nullopt;
+  for (TypeState& state : types_) {
+    Subscription& subscription = *state.subscription;
+    if (!subscription.MayHavePending()) {
+      state.waiting.clear();
+      continue;
+    }
+    const bool overruns = subscription.outstanding() && !subscription.continuing();
+    if (overruns && now < subscription.overrun_at()) continue;
+    const Subscription::Pending pending =
+        subscription.FindPending([&](const std::string& name, const Fragment* wanted, const Held& has) {
+          return MustWait(state, name, wanted, has, now);
+        });
+    std::erase_if(state.waiting, [&](const auto& waiting) {
+      return !std::binary_search(pending.kept_back.begin(), pending.kept_back.end(), waiting.first);
+    });
+    if (pending.empty()) {
+      subscription.OnNothingToTell(pending);
+      continue;
+    }
+    std::optional<Response> response = Compose(subscription, pending, now);
+    if (!response.has_value()) continue;
+    if (overruns) subscription.OnOverrun(context_->longest_overrun);
+    state.changed_at = now;
+    writing_ = true;
+    return response;
+  }
+  NoteSynced(now);
+  return std::nullopt;
+}
+
+void Session::NoteSynced(absl::Time now) {
+  for (TypeState& state : types_) {
+    const Subscription& subscription = *state.subscription;
+    if (!subscription.active() || state.synced == subscription.revision()) continue;
+    if (!Settled(state)) continue;
+    // What was refused stays refused: the client does not have all of this revision.
+    if (!subscription.refusals().empty()) continue;
+    state.synced = subscription.revision();
+    state.changed_at = now;
+  }
+}
+
+absl::Time Session::NextDeadline(absl::Time now) const {
+  absl::Time next = orphans_at_;
+  const auto consider = [&](absl::Time time) {
+    if (time > now) next = std::min(next, time);
+  };
+  for (const TypeState& state : types_) {
+    const Subscription& subscription = *state.subscription;
+    if (subscription.outstanding() && subscription.MayHavePending()) consider(subscription.overrun_at());
+    for (const auto& [name, since] : state.waiting) {
+      consider(since + WaitLimit(subscription.target().Find(name)));
+    }
+  }
+  return next;
+}
+
+void Session::Remember(NodeMemory memory) {
+  memory_ = std::move(memory);
+  for (TypeState& state : types_) {
+    if (state.subscription->active()) Recall(*state.subscription);
+  }
+}
+
+void Session::Recall(Subscription& subscription) {
+  const auto found = memory_.types.find(std::string(subscription.type().short_name()));
+  if (found == memory_.types.end()) return;
+  for (Refusal& refusal : found->second.refused) subscription.refusals().Remember(std::move(refusal));
+  std::vector<Holding::Exception> unsettled;
+  for (const std::string& name : found->second.unsettled) {
+    if (subscription.Covers(name) && subscription.Sent(name).absent()) unsettled.emplace_back(name, Held::Unknown());
+  }
+  subscription.AssumeHeld(std::move(unsettled));
+  memory_.types.erase(found);
+}
+
+void Session::WatchForOrphans(absl::Time now) {
+  const TypeState* clusters = Find(kCluster);
+  if (clusters != nullptr && clusters->subscription->active()) return;
+  if (client_.has_value() && client_->is_envoy) orphans_at_ = now + context_->orphan_after;
+}
+
+NodeMemory Session::Memory() const {
+  NodeMemory memory = memory_;  // of the types that were not asked for on this stream
+  for (const TypeState& state : types_) {
+    NodeMemory::OfType of_type;
+    for (const auto& [name, refusal] : state.subscription->refusals().refused()) of_type.refused.push_back(refusal);
+    of_type.unsettled = state.subscription->Unsettled();
+    if (!of_type.empty()) memory.types[std::string(state.subscription->type().short_name())] = std::move(of_type);
+  }
+  return memory;
+}
+
+NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const {
+  const Subscription& subscription = *state.subscription;
+  NodeTypeStatus status;
+  status.type = std::string(subscription.type().short_name());
+  status.revision = state.synced;
+  status.since = state.changed_at;
+  for (const auto& [name, refusal] : subscription.refusals().refused()) {
+    status.refused.push_back(name);
+    if (status.detail.empty()) status.detail = absl::StrCat(status.type, "/", name, ": ", refusal.error);
+    status.error = refusal.error;
+  }
+  if (!subscription.refusals().empty()) {
+    status.state = NodeState::kNack;
+    if (status.error.empty()) status.error = subscription.last_error();
+    if (status.detail.empty()) status.detail = absl::StrCat("finding the cause of: ", status.error);
+    return status;
+  }
+  if (!subscription.wildcard() && subscription.names().empty()) {
+    status.state = NodeState::kIdle;
+    return status;
+  }
+  if (subscription.outstanding()) {
+    status.since = subscription.outstanding_since();
+    const bool others_answer = std::any_of(types_.begin(), types_.end(), [&](const TypeState& other) {
+      return &other != &state && other.answered_at > subscription.outstanding_since();
+    });
+    if (status.type == kCluster && others_answer) {
+      status.state = NodeState::kWarming;
+      status.detail = "clusters are warming";
+    } else if (now - subscription.outstanding_since() >= context_->ack_deadline) {
+      status.state = NodeState::kStale;
+      status.detail = absl::StrCat("sent ", absl::FormatDuration(absl::Floor(now - status.since, absl::Seconds(1))),
+                                   " ago, no answer");
+    } else {
+      status.state = NodeState::kPending;
+    }
+    return status;
+  }
+  if (!state.waiting.empty()) {
+    const std::string& name = state.waiting.begin()->first;
+    const Fragment* wanted = subscription.target().Find(name);
+    status.state = NodeState::kHeld;
+    status.detail = absl::StrCat(status.type, "/", name, " waits for ",
+                                 ReasonToWait(state, wanted, subscription.Sent(name)));
+    status.since = state.waiting.begin()->second;
+    return status;
+  }
+  status.state = Settled(state) ? NodeState::kSynced : NodeState::kPending;
+  return status;
+}
+
+NodeStatus Session::Status(absl::Time now) const {
+  NodeStatus status;
+  if (client_.has_value()) {
+    status.id = client_->node_id;
+    status.client = client_->agent;
+  }
+  status.variant = std::string(VariantName(variant_));
+  status.state = NodeState::kIdle;
+  status.since = absl::InfinitePast();
+  bool first = true;
+  for (const TypeState& state : types_) {
+    if (!state.subscription->active()) continue;
+    NodeTypeStatus type = TypeStatus(state, now);
+    if (type.state != NodeState::kIdle) {
+      status.revision = first ? type.revision : std::min(status.revision, type.revision);
+      first = false;
+    }
+    if (Severity(type.state) > Severity(status.state)) {
+      status.state = type.state;
+      status.since = type.since;
+      status.detail = type.detail;
+    } else if (type.state == status.state) {
+      status.since = std::max(status.since, type.since);
+    }
+    status.types.push_back(std::move(type));
+  }
+  return status;
+}
+
+}  // namespace signalbox

@@ -1,0 +1,209 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/fleet/node_status.h"
+#include "server/snapshot/snapshot_diff.h"
+#include "server/snapshot/type_set_interner.h"
+#include "server/types/registry.h"
+#include "server/xds/name_set.h"
+#include "server/xds/node_memory.h"
+#include "server/xds/response.h"
+#include "server/xds/subscription.h"
+#include "server/xds/view.h"
+
+namespace signalbox {
+
+// What every session of a process shares. All of it outlives the sessions.
+struct SessionContext {
+  const TypeRegistry* registry = nullptr;
+  DiffCache* diffs = nullptr;
+  TypeSetInterner* sets = nullptr;
+  NameSetInterner* names = nullptr;
+  std::string server_id;  // ControlPlane.identifier (XDS C9)
+
+  // When a newer response may follow an unanswered one; doubled each time up to `longest_overrun` (XDS ruling 1).
+  absl::Duration overrun_after = absl::Seconds(2);
+  absl::Duration longest_overrun = absl::Seconds(30);
+  // How long a route waits for a cluster that it newly names (XDS O1b).
+  absl::Duration warm_timeout = absl::Seconds(20);
+  // How long a removal waits for what is to be sent before it.
+  absl::Duration hold_max = absl::Minutes(15);
+  // After this an unanswered response makes its node STALE.
+  absl::Duration ack_deadline = absl::Seconds(30);
+  // A delta Envoy that asks for endpoints and not for clusters within this time reconnected while warming (XDS D11).
+  absl::Duration orphan_after = absl::Seconds(1);
+};
+
+// The two variants of the protocol: state of the world and incremental.
+enum class Variant { kSotw, kDelta };
+
+// "sotw" or "delta": the name in tables, the API and metrics.
+absl::string_view VariantName(Variant variant);
+
+// Who is at the other end; from the first request (XDS C4).
+struct ClientInfo {
+  std::string node_id;
+  std::string cluster;
+  std::string agent;  // user agent and version, "envoy 1.40.0"
+  bool is_envoy = false;
+};
+
+// Something that happened in a session which others may want to know.
+struct SessionEvent {
+  enum class Kind {
+    kAck,         // a response was acknowledged
+    kNack,        // a response was refused; `names` are found guilty by it, maybe none yet
+    kConvicted,   // `names` are found guilty because the others turned out innocent
+    kReleased,    // `names` were sent after waiting too long; `text` says for what
+    kOversized,   // `names` are larger than what receivers take by default
+  };
+  Kind kind;
+  const ResourceType* type = nullptr;
+  Revision revision;
+  absl::Duration elapsed;
+  std::vector<std::string> names;
+  std::string text;
+};
+
+// One stream's protocol state: a pure function of events and the time that comes with them. Knows no thread, socket,
+// clock, nor other streams. What both variants share; SotwSession and DeltaSession add their messages.
+//
+// The owner calls Next after every event: it returns what to write, and nothing more until OnWritten.
+class Session {
+ public:
+  virtual ~Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // A message came from the client. An error ends the stream with it:
+  //   kInvalidArgument    the bytes are no request, the first one has no node.id, or no type_url (XDS C1)
+  //   kResourceExhausted  a limit of server/xds/limits.h
+  virtual absl::Status OnRequest(absl::string_view bytes, absl::Time now) = 0;
+  // What the client should have from now on.
+  void OnTargets(const View& view, absl::Time now);
+  // The last response has left.
+  void OnWritten(absl::Time now);
+  // NextDeadline has come.
+  void OnTime(absl::Time now);
+
+  // The next response, if one is due and none is being written.
+  std::optional<Response> Next(absl::Time now);
+  // When to call OnTime, after `now`; InfiniteFuture for never.
+  absl::Time NextDeadline(absl::Time now) const;
+
+  // Set once the first request was read.
+  const std::optional<ClientInfo>& client() const { return client_; }
+  Variant variant() const { return variant_; }
+
+  // What an earlier stream of the same client left behind. Before the first Next.
+  void Remember(NodeMemory memory);
+  // What a later stream of the same client should know.
+  NodeMemory Memory() const;
+
+  // What happened since the last call.
+  std::vector<SessionEvent> TakeEvents() { return std::exchange(events_, {}); }
+
+  // How far the client is. Times are on the session's clock; `namespace_name`, `group` and `connected` are left to the
+  // caller.
+  NodeStatus Status(absl::Time now) const;
+
+ protected:
+  Session(const SessionContext* context, std::string stream_id, Variant variant);
+
+  // Puts a response together out of `pending`, which is not empty, and tells the subscription. None: the client has it
+  // already (XDS W5).
+  virtual std::optional<Response> Compose(Subscription& subscription, const Subscription::Pending& pending,
+                                          absl::Time now) = 0;
+
+  // The subscription for a type URL; null for a type that nobody here knows (XDS C11).
+  Subscription* FindSubscription(absl::string_view type_url);
+  // Takes node and limits from a request's parts.
+  template <typename Node>
+  absl::Status ReadNode(bool has_node, const Node& node);
+  absl::Status CheckToken(absl::string_view what, absl::string_view token) const;
+
+  void AfterAck(Subscription& subscription, const Subscription::Settled& settled, absl::Time now);
+  void AfterNack(Subscription& subscription, const Subscription::Settled& settled, absl::string_view error,
+                 absl::Time now);
+  // Endpoints of clusters that go out follow them (XDS W13, D11).
+  void FollowClusters(const std::vector<FragmentPtr>& clusters);
+  std::string NextNonce();
+  // Fields 4, 5 and (once) control_plane, which both variants have under the same first two numbers.
+  void AppendCommonHead(const ResourceType& type, const std::string& nonce, int control_plane_field,
+                        std::string* head);
+  void Oversized(const ResourceType& type, const Fragment& fragment);
+
+  const SessionContext& context() const { return *context_; }
+  Subscription& subscription(size_t index) { return *types_[index].subscription; }
+  // The type's first request was read: what is remembered of the client applies to it.
+  void Recall(Subscription& subscription);
+  // Endpoints are asked for before clusters; whether those come tells if the client is stuck (XDS D11).
+  void WatchForOrphans(absl::Time now);
+
+ private:
+  struct TypeState {
+    std::unique_ptr<Subscription> subscription;
+    Revision synced;        // the newest revision that the client has all of
+    absl::Time changed_at;  // of the last thing that happened
+    absl::Time answered_at = absl::InfinitePast();
+    std::map<std::string, absl::Time, std::less<>> waiting;  // names that wait, since when
+  };
+
+  // Whether something must wait, and for how long at most; an empty text says no.
+  std::string ReasonToWait(const TypeState& state, const Fragment* wanted, const Held& has) const;
+  absl::Duration WaitLimit(const Fragment* wanted) const;
+  bool MustWait(TypeState& state, const std::string& name, const Fragment* wanted, const Held& has, absl::Time now);
+  bool Settled(const TypeState& state) const;
+  void NoteSynced(absl::Time now);
+  const TypeState* Find(absl::string_view short_name) const;
+  NodeTypeStatus TypeStatus(const TypeState& state, absl::Time now) const;
+
+  const SessionContext* const context_;
+  const std::string stream_id_;
+  const Variant variant_;
+
+  std::vector<TypeState> types_;  // by ResourceType::index()
+  std::optional<ClientInfo> client_;
+  NodeMemory memory_;
+  bool has_targets_ = false;
+  bool writing_ = false;
+  bool introduced_ = false;  // control_plane was sent
+  uint64_t nonces_ = 0;
+  absl::Time orphans_at_ = absl::InfiniteFuture();  // when endpoints without clusters are sent once
+  std::vector<SessionEvent> events_;
+};
+
+template <typename Node>
+absl::Status Session::ReadNode(bool has_node, const Node& node) {
+  if (client_.has_value()) return absl::OkStatus();
+  if (!has_node || node.id().empty()) {
+    return absl::InvalidArgumentError("the first request of a stream must carry node.id");
+  }
+  if (absl::Status status = CheckToken("node.id", node.id()); !status.ok()) return status;
+  ClientInfo client;
+  client.node_id = node.id();
+  client.cluster = node.cluster();
+  client.agent = node.user_agent_name();
+  client.is_envoy = node.user_agent_name() == "envoy";
+  std::string version = node.user_agent_version();
+  if (version.empty() && node.has_user_agent_build_version()) {
+    const auto& number = node.user_agent_build_version().version();
+    version = std::to_string(number.major_number()) + "." + std::to_string(number.minor_number()) + "." +
+              std::to_string(number.patch());
+  }
+  if (!version.empty()) client.agent += (client.agent.empty() ? "" : " ") + version;
+  client_ = std::move(client);
+  return absl::OkStatus();
+}
+
+}  // namespace signalbox

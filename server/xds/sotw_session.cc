@@ -1,0 +1,160 @@
+#include "server/xds/sotw_session.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
+#include "server/xds/limits.h"
+
+namespace signalbox {
+namespace {
+
+constexpr int kVersionInfoField = 1;
+constexpr int kControlPlaneField = 6;
+
+std::string RestrictedVersion(const Subscription& subscription, const TypeSet& set) {
+  if (subscription.wildcard()) return set.version();
+  absl::uint128 hash = 0;
+  for (const std::string& name : subscription.names().names()) {
+    if (const Fragment* fragment = set.Find(name)) hash += fragment->identity();
+  }
+  return absl::StrFormat("%016x%016x", absl::Uint128High64(hash), absl::Uint128Low64(hash));
+}
+
+}  // namespace
+
+SotwSession::SotwSession(const SessionContext* context, std::string stream_id)
+    : Session(context, std::move(stream_id), Variant::kSotw), types_(context->registry->in_push_order().size()) {}
+
+std::string SotwSession::TakeVersion(TypeState& state, const std::string& nonce) {
+  const auto found = std::find_if(state.versions.begin(), state.versions.end(),
+                                  [&](const auto& entry) { return entry.first == nonce; });
+  if (found == state.versions.end()) return "";
+  std::string version = std::move(found->second);
+  state.versions.erase(state.versions.begin(), found + 1);
+  return version;
+}
+
+absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
+  envoy::service::discovery::v3::DiscoveryRequest request;
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::InvalidArgumentError("the message is not an envoy.service.discovery.v3.DiscoveryRequest");
+  }
+  if (absl::Status status = ReadNode(request.has_node(), request.node()); !status.ok()) return status;
+  if (request.type_url().empty()) return absl::InvalidArgumentError("type_url is required on an aggregated stream");
+  Subscription* const found = FindSubscription(request.type_url());
+  if (found == nullptr) return absl::OkStatus();
+  Subscription& subscription = *found;
+  TypeState& state = types_[subscription.type().index()];
+  if (static_cast<size_t>(request.resource_names_size()) > limits::kMaxNamesPerType) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("more than ", limits::kMaxNamesPerType, " names of ", subscription.type().short_name()));
+  }
+
+  // An answer is told by its nonce alone, a refusal by error_detail alone (XDS W1, W3).
+  const std::string& nonce = request.response_nonce();
+  if (!nonce.empty()) {
+    const std::string version = TakeVersion(state, nonce);
+    if (request.has_error_detail()) {
+      const std::string error = request.error_detail().message().substr(0, limits::kMaxErrorBytes);
+      AfterNack(subscription, subscription.OnNack(nonce, error, now), error, now);
+    } else if (version == request.version_info()) {
+      AfterAck(subscription, subscription.OnAck(nonce, now), now);
+    } else {
+      subscription.OnUndecided(nonce, now);
+    }
+  }
+
+  // Names count in any request, however old its nonce (XDS W3).
+  const bool first = !subscription.active();
+  const bool afresh = !first && nonce.empty() && subscription.anything_settled();
+  bool wildcard = false;
+  std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(request.resource_names_size()));
+  for (const std::string& name : request.resource_names()) {
+    if (absl::Status status = CheckToken("a resource name", name); !status.ok()) return status;
+    state.named = true;
+    if (name == "*") {
+      wildcard = true;
+    } else {
+      names.push_back(name);
+    }
+  }
+  if (!state.named) wildcard = subscription.type().legacy_wildcard();
+  NameSetPtr interned = context().names->Intern(std::move(names));
+  if (first || wildcard != subscription.wildcard() || interned.get() != &subscription.names()) {
+    subscription.SetInterest(wildcard, std::move(interned), {});
+  }
+  if (first || afresh) {
+    const bool full_state = subscription.type().full_state_in_sotw();
+    if (full_state) subscription.OweAnswer();
+    if (full_state && (afresh || !request.version_info().empty())) subscription.AssumeUnknown();
+    if (first) {
+      state.presented_version = request.version_info();
+      Recall(subscription);
+    } else {
+      subscription.ResendAll();
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::optional<Response> SotwSession::Compose(Subscription& subscription, const Subscription::Pending& pending,
+                                             absl::Time now) {
+  const ResourceType& type = subscription.type();
+  TypeState& state = types_[type.index()];
+  const std::string presented = std::exchange(state.presented_version, "");
+  Response response;
+  response.type = &type;
+  std::string version;
+  if (type.full_state_in_sotw()) {
+    TypeSetPtr full = subscription.FullState(pending);
+    if (&*full != &subscription.target()) full = context().sets->Intern(std::move(full));
+    version = RestrictedVersion(subscription, *full);
+    if (subscription.wildcard() && presented == version) {
+      subscription.AssumeSet(std::move(full));
+      return std::nullopt;
+    }
+    std::vector<FragmentPtr> changed_clusters;
+    for (const Subscription::Change& change : pending.changes) {
+      if (change.fragment != nullptr && !subscription.Sent(change.name).Is(change.fragment.get())) {
+        changed_clusters.push_back(change.fragment);
+      }
+    }
+    if (subscription.wildcard()) {
+      response.resources.push_back(full->SotwBody());
+      response.resource_count = full->size();
+    } else {
+      for (const std::string& name : subscription.names().names()) {
+        if (const FragmentPtr* fragment = full->FindPtr(name)) {
+          response.resources.push_back({*fragment, (*fragment)->sotw_form()});
+        }
+      }
+      response.resource_count = response.resources.size();
+    }
+    response.nonce = NextNonce();
+    subscription.OnSentFull(response.nonce, pending, std::move(full), now);
+    FollowClusters(changed_clusters);
+  } else {
+    size_t size = 0;
+    size_t count = 0;
+    for (; count < pending.changes.size(); ++count) {
+      const FragmentPtr& fragment = pending.changes[count].fragment;
+      if (count > 0 && size + fragment->sotw_form().size() > limits::kMaxResponseBytes) break;
+      size += fragment->sotw_form().size();
+      response.resources.push_back({fragment, fragment->sotw_form()});
+    }
+    if (count == 1 && size > limits::kMaxResponseBytes) Oversized(type, *pending.changes.front().fragment);
+    response.resource_count = count;
+    version = RestrictedVersion(subscription, subscription.target());
+    response.nonce = NextNonce();
+    subscription.OnSent(response.nonce, pending, count, now);
+  }
+  state.versions.emplace_back(response.nonce, version);
+  AppendField(kVersionInfoField, version, &response.head);
+  AppendCommonHead(type, response.nonce, kControlPlaneField, &response.head);
+  return response;
+}
+
+}  // namespace signalbox

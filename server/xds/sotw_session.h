@@ -1,0 +1,37 @@
+#pragma once
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/xds/session.h"
+
+namespace signalbox {
+
+// The state-of-the-world variant (XDS section 1.3). Requests and responses are envoy.service.discovery.v3.Discovery*.
+class SotwSession : public Session {
+ public:
+  // `context` must outlive this object. `stream_id` makes nonces unique among streams.
+  SotwSession(const SessionContext* context, std::string stream_id);
+
+  absl::Status OnRequest(absl::string_view bytes, absl::Time now) override;
+
+ protected:
+  std::optional<Response> Compose(Subscription& subscription, const Subscription::Pending& pending,
+                                  absl::Time now) override;
+
+ private:
+  struct TypeState {
+    bool named = false;             // the client gave a name once: an empty list is no wildcard any more (XDS W6)
+    std::string presented_version;  // what it said to have in its first request (XDS W5); "" once that is answered
+    std::deque<std::pair<std::string, std::string>> versions;  // of unanswered responses, by nonce, oldest first
+  };
+
+  // The version that went out with a nonce; forgets it and those before it. "" for one that is not outstanding.
+  static std::string TakeVersion(TypeState& state, const std::string& nonce);
+
+  std::vector<TypeState> types_;  // by ResourceType::index()
+};
+
+}  // namespace signalbox

@@ -1,0 +1,139 @@
+#include "server/xds/stream.h"
+
+#include <utility>
+
+#include "storage/model/resource.h"
+
+namespace signalbox {
+
+Stream::Stream(const StreamContext* context, std::unique_ptr<Session> session, Wire* wire)
+    : context_(context), session_(std::move(session)), wire_(wire) {}
+
+Stream::~Stream() = default;
+
+absl::Status Stream::IntroduceLocked(absl::Time now) {
+  if (introduced_ || !session_->client().has_value()) return absl::OkStatus();
+  const ClientInfo& client = *session_->client();
+  // Groups come with their match rules; until then every node is in the default one.
+  group_ = {std::string(kDefaultNamespace), std::string(kDefaultGroup)};
+  const SnapshotPtr snapshot = context_->snapshots->Watch(group_, weak_from_this());
+  if (snapshot == nullptr) {
+    // Before any response, so that a client falls back to another server (XDS W12).
+    return absl::UnavailableError("the configuration is not loaded yet");
+  }
+  introduced_ = true;
+  connected_ = context_->clock->Now();
+  newest_ = snapshot->revision;
+  session_->Remember(context_->memories->Recall(client.node_id, client.agent));
+  session_->OnTargets(View::Of(*snapshot), now);
+  context_->observer->OnConnected(client, session_->variant());
+  context_->fleet->Connect(client.node_id, weak_from_this());
+  return absl::OkStatus();
+}
+
+void Stream::OnMessage(absl::string_view bytes) {
+  MutexLock lock(&mu_);
+  if (wire_ == nullptr) return;
+  const absl::Time now = context_->clock->Monotonic();
+  absl::Status status = session_->OnRequest(bytes, now);
+  if (status.ok()) status = IntroduceLocked(now);
+  if (!status.ok()) {
+    FinishLocked(status);
+    return;
+  }
+  PumpLocked(now);
+}
+
+void Stream::OnWriteDone(bool ok) {
+  MutexLock lock(&mu_);
+  if (wire_ == nullptr || !ok) return;
+  const absl::Time now = context_->clock->Monotonic();
+  session_->OnWritten(now);
+  PumpLocked(now);
+}
+
+void Stream::OnReadsDone() { Close(absl::OkStatus()); }
+
+void Stream::Close(const absl::Status& status) {
+  MutexLock lock(&mu_);
+  FinishLocked(status);
+}
+
+void Stream::OnClosed() {
+  {
+    MutexLock lock(&mu_);
+    wire_ = nullptr;
+  }
+  Leave();
+}
+
+void Stream::Leave() {
+  NodeStatus last;
+  {
+    MutexLock lock(&mu_);
+    if (!introduced_ || std::exchange(left_, true)) return;
+    last = StatusLocked();
+    const ClientInfo& client = *session_->client();
+    context_->memories->Keep(client.node_id, client.agent, session_->Memory());
+    context_->observer->OnDisconnected(client, session_->variant());
+  }
+  context_->fleet->Disconnect(this, std::move(last));
+}
+
+void Stream::OnSnapshot(const SnapshotPtr& snapshot) {
+  MutexLock lock(&mu_);
+  // What Watch returned may be newer than what was on its way here.
+  if (wire_ == nullptr || !introduced_ || snapshot->revision <= newest_) return;
+  newest_ = snapshot->revision;
+  const absl::Time now = context_->clock->Monotonic();
+  session_->OnTargets(View::Of(*snapshot), now);
+  PumpLocked(now);
+}
+
+void Stream::OnTimer() {
+  MutexLock lock(&mu_);
+  const absl::Time now = context_->clock->Monotonic();
+  if (now >= timer_at_) timer_at_ = absl::InfiniteFuture();
+  if (wire_ == nullptr || !introduced_) return;
+  session_->OnTime(now);
+  PumpLocked(now);
+}
+
+void Stream::PumpLocked(absl::Time now) {
+  if (std::optional<Response> response = session_->Next(now)) {
+    context_->observer->OnWrite(*session_->client(), *response);
+    wire_->Write(*std::move(response));
+  }
+  for (const SessionEvent& event : session_->TakeEvents()) context_->observer->OnEvent(*session_->client(), event);
+  const absl::Time deadline = session_->NextDeadline(now);
+  // A later deadline waits for the call that is already arranged, which arranges the next.
+  if (deadline >= timer_at_) return;
+  timer_at_ = deadline;
+  context_->timers->CallAt(deadline, weak_from_this());
+}
+
+void Stream::FinishLocked(const absl::Status& status) {
+  if (wire_ == nullptr) return;
+  std::exchange(wire_, nullptr)->Finish(status);
+}
+
+NodeStatus Stream::Status() const {
+  MutexLock lock(&mu_);
+  return StatusLocked();
+}
+
+NodeStatus Stream::StatusLocked() const {
+  const absl::Time monotonic = context_->clock->Monotonic();
+  const absl::Duration to_wall = context_->clock->Now() - monotonic;
+  NodeStatus status = session_->Status(monotonic);
+  status.namespace_name = group_.namespace_name;
+  status.group = group_.group;
+  status.connected = connected_;
+  const absl::Time connected = connected_;
+  const auto on_the_wall = [&](absl::Time time) { return time == absl::InfinitePast() ? connected : time + to_wall; };
+  status.since = on_the_wall(status.since);
+  for (NodeTypeStatus& type : status.types) type.since = on_the_wall(type.since);
+  return status;
+}
+
+}  // namespace signalbox

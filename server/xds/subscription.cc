@@ -1,0 +1,343 @@
+#include "server/xds/subscription.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace signalbox {
+namespace {
+
+bool Contains(const std::vector<std::string>& sorted, const std::string& name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
+}  // namespace
+
+Subscription::Subscription(const ResourceType* type, Removals removals, DiffCache* diffs)
+    : type_(type), removals_(removals), diffs_(diffs) {}
+
+void Subscription::SetInterest(bool wildcard, NameSetPtr names, const std::vector<std::string>& resend) {
+  active_ = true;
+  const bool was_wildcard = std::exchange(wildcard_, wildcard);
+  const NameSetPtr old_names = std::exchange(names_, std::move(names));
+  std::vector<Holding::Exception> fresh;
+  if (names_ != old_names) {
+    for (const std::string& name : names_->names()) {
+      if (old_names->Contains(name)) continue;
+      resend_.insert(name);
+      if (!was_wildcard) fresh.emplace_back(name, Held::Absent());
+    }
+  }
+  if (wildcard && !was_wildcard) {
+    // Only the names asked for were looked after so far.
+    for (Holding* holding : {&sent_, &acked_}) {
+      std::vector<Holding::Exception> known;
+      for (const std::string& name : old_names->names()) known.emplace_back(name, holding->Get(name));
+      Holding narrowed = holding->rest_unknown() ? Holding::Unknown() : Holding();
+      narrowed.Set(std::move(known));
+      *holding = std::move(narrowed);
+    }
+    answer_due_ = true;
+  } else if (!fresh.empty()) {
+    if (!sent_.rest_unknown()) sent_.Set(fresh);
+    if (!acked_.rest_unknown()) acked_.Set(std::move(fresh));
+  }
+  for (const std::string& name : resend) {
+    if (Covers(name)) resend_.insert(name);
+  }
+  if (wildcard || (names_ == old_names && !was_wildcard)) return;
+  const auto covers = [this](const std::string& name) { return Covers(name); };
+  sent_.FilterExceptions(covers);
+  acked_.FilterExceptions(covers);
+  refusals_.Forget(covers);
+  for (auto it = resend_.begin(); it != resend_.end();) it = Covers(*it) ? std::next(it) : resend_.erase(it);
+}
+
+void Subscription::Resend(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (Covers(name)) resend_.insert(name);
+  }
+}
+
+void Subscription::ResendAll() {
+  if (!wildcard_) {
+    resend_.insert(names_->names().begin(), names_->names().end());
+    return;
+  }
+  target_->ForEach([this](const FragmentPtr& fragment) { resend_.insert(fragment->name()); });
+}
+
+void Subscription::AssumeHeld(std::vector<Holding::Exception> held) {
+  for (const auto& [name, content] : held) resend_.erase(name);
+  sent_.Set(held);
+  acked_.Set(std::move(held));
+}
+
+void Subscription::AssumeUnknown() { sent_ = acked_ = Holding::Unknown(); }
+
+void Subscription::AssumeSet(TypeSetPtr set) {
+  sent_ = acked_ = Holding(std::move(set));
+  answer_due_ = false;
+  resend_.clear();
+}
+
+void Subscription::SetTarget(TypeSetPtr target, Revision revision) {
+  target_ = std::move(target);
+  revision_ = revision;
+  refusals_.OnTarget(*target_);
+}
+
+bool Subscription::MayHavePending() const {
+  if (!active_) return false;
+  return answer_due_ || sent_.base() != target_ || !sent_.exceptions().empty() || !resend_.empty();
+}
+
+Subscription::Wanted Subscription::Want(absl::string_view name) const {
+  const FragmentPtr* fragment = target_->FindPtr(name);
+  if (fragment == nullptr) return {};
+  if (const Refusal* refusal = refusals_.Find(name, (*fragment)->version())) {
+    return {refusal->last_good, refusal->last_good == nullptr};
+  }
+  return {*fragment};
+}
+
+Subscription::Pending Subscription::FindPending(Hold hold) const {
+  Pending pending;
+  pending.answer_due = answer_due_;
+  if (!MayHavePending()) return pending;
+
+  SnapshotDiffPtr diff;
+  if (sent_.base() != target_) diff = diffs_->Between(sent_.base(), target_);
+  std::vector<absl::string_view> names;
+  const auto consider = [&](absl::string_view name) {
+    if (Covers(name)) names.push_back(name);
+  };
+  if (diff != nullptr && !wildcard_ && names_->size() < diff->changes.size()) {
+    names.assign(names_->names().begin(), names_->names().end());
+  } else {
+    if (diff != nullptr) {
+      for (const SnapshotDiff::Change& change : diff->changes) consider(change.name());
+    }
+    for (const auto& [name, held] : sent_.exceptions()) consider(name);
+    for (const std::string& name : resend_) consider(name);
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+
+  for (const absl::string_view name_view : names) {
+    const std::string name(name_view);
+    const bool forced = resend_.contains(name);
+    Held has = sent_.Get(name);
+    Wanted want = Want(name);
+    if (want.left_out) {
+      pending.unchanged.emplace_back(name, std::move(has));
+      continue;
+    }
+    bool differs;
+    if (want.fragment != nullptr) {
+      differs = forced || !has.Is(want.fragment.get());
+    } else if (removals_ == Removals::kNever) {
+      continue;
+    } else {
+      differs = !has.absent() || (forced && removals_ == Removals::kTold);
+    }
+    if (!differs) {
+      pending.unchanged.emplace_back(name, std::move(has));
+      continue;
+    }
+    const bool withheld = want.fragment != nullptr && refusals_.Withheld(name, want.fragment->version());
+    if (withheld || hold(name, want.fragment.get(), has)) {
+      pending.kept_back.push_back(name);
+      pending.unchanged.emplace_back(name, std::move(has));
+      continue;
+    }
+    pending.changes.push_back({name, std::move(want.fragment)});
+  }
+  // Removals first: where a response is split, none that frees a listener's address comes after who takes it (XDS O1).
+  std::stable_partition(pending.changes.begin(), pending.changes.end(),
+                        [](const Change& change) { return change.fragment == nullptr; });
+  return pending;
+}
+
+TypeSetPtr Subscription::FullState(const Pending& pending) const {
+  std::vector<TypeSetEdit> edits;
+  const auto edit = [&](const std::string& name, const FragmentPtr& wanted) {
+    const FragmentPtr* fragment = target_->FindPtr(name);
+    if ((fragment == nullptr ? nullptr : *fragment) != wanted) edits.push_back({name, wanted});
+  };
+  for (const Change& change : pending.changes) edit(change.name, change.fragment);
+  for (const auto& [name, has] : pending.unchanged) {
+    const Wanted want = Want(name);
+    if (!want.left_out && !Contains(pending.kept_back, name)) {
+      edit(name, want.fragment);
+      continue;
+    }
+    // It stays as the client has it. Where that is not known and it may have something, leaving the name out would delete
+    // it, which is worse than sending what was refused once more (XDS W8).
+    const Held acked = acked_.Get(name);
+    if (has.fragment() != nullptr) {
+      edit(name, has.fragment());
+    } else if (acked.fragment() != nullptr) {
+      edit(name, acked.fragment());
+    } else if (!acked.unknown()) {
+      edit(name, nullptr);
+    }
+  }
+  return edits.empty() ? target_ : target_->With(std::move(edits));
+}
+
+void Subscription::MoveSent(const Pending& pending, size_t sent, TypeSetPtr base) {
+  std::vector<Holding::Exception> exceptions = pending.unchanged;
+  std::set<std::string, std::less<>> resend;
+  for (size_t i = 0; i < pending.changes.size(); ++i) {
+    const Change& change = pending.changes[i];
+    if (i >= sent) {
+      exceptions.emplace_back(change.name, sent_.Get(change.name));
+      if (resend_.contains(change.name)) resend.insert(change.name);
+    } else {
+      exceptions.emplace_back(change.name,
+                              change.fragment == nullptr ? Held::Absent() : Held::Content(change.fragment));
+    }
+  }
+  for (const std::string& name : pending.kept_back) {
+    if (resend_.contains(name)) resend.insert(name);
+  }
+  resend_ = std::move(resend);
+  answer_due_ = false;
+  Holding moved(std::move(base));
+  moved.Set(std::move(exceptions));
+  sent_ = std::move(moved);
+}
+
+void Subscription::OnSent(const std::string& nonce, const Pending& pending, size_t changes, absl::Time now) {
+  continuing_ = changes < pending.changes.size();
+  MoveSent(pending, changes, target_);
+  const auto begin = pending.changes.begin();
+  in_flight_.push_back({nonce, {begin, begin + static_cast<ptrdiff_t>(changes)}, revision_, now});
+}
+
+void Subscription::OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full, absl::Time now) {
+  MoveSent(pending, pending.changes.size(), std::move(full));
+  // The message is the whole truth: what it does not carry the client does not have any more.
+  sent_ = Holding(sent_.base());
+  in_flight_.push_back({nonce, pending.changes, revision_, now});
+}
+
+void Subscription::OnNothingToTell(const Pending& pending) { MoveSent(pending, 0, target_); }
+
+void Subscription::OnOverrun(absl::Duration longest) { overrun_wait_ = std::min(2 * overrun_wait_, longest); }
+
+std::vector<Subscription::InFlight> Subscription::TakeSettled(const std::string& nonce, absl::Time now,
+                                                              Settled* settled) {
+  std::vector<InFlight> taken;
+  const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                  [&](const InFlight& response) { return response.nonce == nonce; });
+  if (found == in_flight_.end()) return taken;
+  settled->known = true;
+  settled->revision = found->revision;
+  settled->elapsed = now - found->sent_at;
+  anything_settled_ = true;
+  overrun_wait_ = first_overrun_wait_;
+  taken.assign(std::make_move_iterator(in_flight_.begin()), std::make_move_iterator(found + 1));
+  in_flight_.erase(in_flight_.begin(), found + 1);
+  return taken;
+}
+
+void Subscription::Restore(const std::vector<std::string>& guilty) {
+  std::vector<Holding::Exception> restored;
+  for (const std::string& name : guilty) restored.emplace_back(name, acked_.Get(name));
+  sent_.Set(std::move(restored));
+}
+
+Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time now) {
+  Settled settled;
+  const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
+  if (!settled.known) return settled;
+  if (in_flight_.empty() && !undecided_) {
+    // Everything that was sent is acknowledged now, but for what was refused and is not sent again yet.
+    Holding acked = sent_;
+    std::vector<Holding::Exception> unsent;
+    for (const auto& [name, held] : sent_.exceptions()) {
+      if (held.unknown()) unsent.emplace_back(name, acked_.Get(name));
+    }
+    acked.Set(std::move(unsent));
+    acked_ = std::move(acked);
+  } else {
+    std::map<std::string, Held> last;
+    for (const InFlight& response : taken) {
+      for (const Change& change : response.changes) {
+        if (!Covers(change.name)) continue;
+        last.insert_or_assign(change.name,
+                              change.fragment == nullptr ? Held::Absent() : Held::Content(change.fragment));
+      }
+    }
+    acked_.Set({last.begin(), last.end()});
+  }
+  settled.refused = refusals_.OnAck(
+      [this](const std::string& name, const std::string& version) {
+        const Held acked = acked_.Get(name);
+        const Fragment* fragment = target_->Find(name);
+        return fragment != nullptr && fragment->version() == version && acked.Is(fragment);
+      },
+      [this](const std::string& name) { return acked_.Get(name).fragment(); });
+  Restore(settled.refused);
+  return settled;
+}
+
+Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::string_view error, absl::Time now) {
+  Settled settled;
+  const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
+  if (!settled.known) return settled;
+  last_error_ = std::string(error);
+  // A full state repeats what earlier unanswered ones brought; otherwise only the refused message is refused, and what
+  // came before it is sent again.
+  std::map<std::string, FragmentPtr> carried;
+  std::vector<Holding::Exception> unknown;
+  for (const InFlight& response : taken) {
+    const bool accused = removals_ == Removals::kByAbsence || &response == &taken.back();
+    for (const Change& change : response.changes) {
+      if (!Covers(change.name)) continue;
+      if (accused) {
+        carried.insert_or_assign(change.name, change.fragment);
+      } else if (!carried.contains(change.name)) {
+        carried.emplace(change.name, nullptr);
+        unknown.emplace_back(change.name, Held::Unknown());
+      }
+    }
+  }
+  std::vector<Refusals::Suspect> suspects;
+  for (const auto& [name, fragment] : carried) {
+    if (fragment != nullptr && !acked_.Get(name).Is(fragment.get())) suspects.push_back({name, fragment->version()});
+  }
+  if (suspects.empty()) undecided_ = true;
+  for (const Refusals::Suspect& suspect : suspects) {
+    const bool listed = std::any_of(unknown.begin(), unknown.end(),
+                                    [&](const Holding::Exception& e) { return e.first == suspect.name; });
+    if (!listed) unknown.emplace_back(suspect.name, Held::Unknown());
+  }
+  sent_.Set(std::move(unknown));
+  settled.refused = refusals_.OnNack(std::move(suspects), error,
+                                     [this](const std::string& name) { return acked_.Get(name).fragment(); });
+  Restore(settled.refused);
+  refusals_.OnTarget(*target_);
+  return settled;
+}
+
+Subscription::Settled Subscription::OnUndecided(const std::string& nonce, absl::Time now) {
+  Settled settled;
+  TakeSettled(nonce, now, &settled);
+  undecided_ |= settled.known;
+  return settled;
+}
+
+std::vector<std::string> Subscription::Unsettled() const {
+  std::set<std::string> names;
+  for (const InFlight& response : in_flight_) {
+    for (const Change& change : response.changes) names.insert(change.name);
+  }
+  for (const auto& [name, held] : sent_.exceptions()) {
+    if (held.unknown()) names.insert(name);
+  }
+  return {names.begin(), names.end()};
+}
+
+}  // namespace signalbox

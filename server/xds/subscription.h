@@ -1,0 +1,199 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/snapshot/snapshot_diff.h"
+#include "server/snapshot/type_set.h"
+#include "server/types/resource_type.h"
+#include "server/xds/holding.h"
+#include "server/xds/name_set.h"
+#include "server/xds/refusals.h"
+#include "storage/model/revision.h"
+
+namespace signalbox {
+
+// What one proxy wants of one type, what it has been sent and what it said of it. Knows neither variant's messages, nor
+// the other types. Pure; not synchronised; the caller gives the time.
+class Subscription {
+ public:
+  // Something to be sent under a name: a fragment, or null to take it away.
+  struct Change {
+    std::string name;
+    FragmentPtr fragment;
+  };
+
+  // How this variant tells a client that a name is gone.
+  enum class Removals {
+    kTold,       // by name (delta)
+    kByAbsence,  // by a full state that lacks it (SotW listeners and clusters)
+    kNever,      // not at all (SotW, other types)
+  };
+
+  // What there is to send now.
+  struct Pending {
+    std::vector<Change> changes;          // removals, then the others, each sorted by name
+    std::vector<std::string> kept_back;   // differ too, but wait for something (sorted)
+    std::vector<Holding::Exception> unchanged;  // looked at and left as the client has them (sorted)
+    bool answer_due = false;              // an answer is owed even if there is nothing to say
+
+    bool empty() const { return changes.empty() && !answer_due; }
+    // Nothing to send and nothing that waits.
+    bool settled() const { return empty() && kept_back.empty(); }
+  };
+
+  // Whether a change has to wait: `wanted` (null: a removal) in place of `has`.
+  using Hold = absl::FunctionRef<bool(const std::string& name, const Fragment* wanted, const Held& has)>;
+
+  // How the answer to a response ended.
+  struct Settled {
+    bool known = false;                // the nonce was outstanding
+    Revision revision;                 // that the response brought
+    absl::Duration elapsed;            // since it was sent
+    std::vector<std::string> refused;  // names found guilty by this answer
+  };
+
+  // Pointers must outlive this object.
+  Subscription(const ResourceType* type, Removals removals, DiffCache* diffs);
+
+  const ResourceType& type() const { return *type_; }
+
+  // --- interest
+
+  // Whether the client asked for this type at all, and is interested in something or was.
+  bool active() const { return active_; }
+  bool wildcard() const { return wildcard_; }
+  const NameSet& names() const { return *names_; }
+  bool Covers(absl::string_view name) const { return wildcard_ || names_->Contains(name); }
+
+  // Makes this the interest. Names that are new in `names`, and those of `resend`, are sent whatever the client has
+  // (XDS W10, D2). A wildcard that is new is answered even if there is nothing.
+  void SetInterest(bool wildcard, NameSetPtr names, const std::vector<std::string>& resend);
+  // The next response is sent even if there is nothing to say.
+  void OweAnswer() { answer_due_ = true; }
+  // Sends the names that are covered, whatever the client has.
+  void Resend(const std::vector<std::string>& names);
+  void ResendAll();
+
+  // --- what the client has, as it says itself
+
+  // The client has `held`, each name once. Only what differs from it is sent; before anything else was.
+  void AssumeHeld(std::vector<Holding::Exception> held);
+  // The client may have anything.
+  void AssumeUnknown();
+  // The client has exactly `set`.
+  void AssumeSet(TypeSetPtr set);
+
+  // --- target
+
+  // What the client should have, as of `revision`.
+  void SetTarget(TypeSetPtr target, Revision revision);
+  const TypeSet& target() const { return *target_; }
+  Revision revision() const { return revision_; }
+
+  // --- sending
+
+  // False only if there is certainly nothing to send. Costs nothing.
+  bool MayHavePending() const;
+  Pending FindPending(Hold hold) const;
+
+  // What a response that lists the full state carries: the target, but for refused and kept-back names, which stay as the
+  // client has them (XDS W2, W8).
+  TypeSetPtr FullState(const Pending& pending) const;
+
+  // A response was composed: it carries `changes`, a part of `pending` in its order.
+  void OnSent(const std::string& nonce, const Pending& pending, size_t changes, absl::Time now);
+  // A response with the full state `full` was composed.
+  void OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full, absl::Time now);
+  // There was nothing to send: what this variant does not tell counts as told.
+  void OnNothingToTell(const Pending& pending);
+
+  // Whether responses are unanswered.
+  bool outstanding() const { return !in_flight_.empty(); }
+  // When the oldest unanswered response was sent. Only when outstanding().
+  absl::Time outstanding_since() const { return in_flight_.front().sent_at; }
+  // When a newer response may follow an unanswered one (XDS ruling 1).
+  absl::Time overrun_at() const { return in_flight_.back().sent_at + overrun_wait_; }
+  // A newer response follows an unanswered one: the next wait is longer, at most `longest`.
+  void OnOverrun(absl::Duration longest);
+  void set_first_overrun_wait(absl::Duration wait) { first_overrun_wait_ = overrun_wait_ = wait; }
+  // Whether a response was split and its rest is to follow without waiting for an answer (XDS D13).
+  bool continuing() const { return continuing_; }
+  bool anything_settled() const { return anything_settled_; }
+
+  // --- answers
+
+  Settled OnAck(const std::string& nonce, absl::Time now);
+  // `error` is what the client said.
+  Settled OnNack(const std::string& nonce, absl::string_view error, absl::Time now);
+  // The response was answered, but not with yes: what it carried stays unacknowledged.
+  Settled OnUndecided(const std::string& nonce, absl::Time now);
+
+  // What the client acknowledged last under a name.
+  Held Acked(absl::string_view name) const { return acked_.Get(name); }
+  // What it was sent last, or said that it has.
+  Held Sent(absl::string_view name) const { return sent_.Get(name); }
+  const Holding& sent() const { return sent_; }
+  Refusals& refusals() { return refusals_; }
+  const Refusals& refusals() const { return refusals_; }
+  // The newest error text; "" when nothing is refused.
+  const std::string& last_error() const { return last_error_; }
+
+  // Names that were sent and neither acknowledged nor refused: what the client may have without saying so (XDS D3).
+  std::vector<std::string> Unsettled() const;
+
+ private:
+  struct InFlight {
+    std::string nonce;
+    std::vector<Change> changes;
+    Revision revision;
+    absl::Time sent_at;
+  };
+
+  // What should go under a name: null with `left_out` when its content is refused and nothing good is known.
+  struct Wanted {
+    FragmentPtr fragment;
+    bool left_out = false;
+  };
+  Wanted Want(absl::string_view name) const;
+  // Takes the response and those before it from what is in flight, oldest first; none when the nonce is not outstanding.
+  std::vector<InFlight> TakeSettled(const std::string& nonce, absl::Time now, Settled* settled);
+  // What the client has is `base` now, but for what `pending` left unsent; the first `sent` changes were sent.
+  void MoveSent(const Pending& pending, size_t sent, TypeSetPtr base);
+  void Restore(const std::vector<std::string>& guilty);
+
+  const ResourceType* const type_;
+  const Removals removals_;
+  DiffCache* const diffs_;
+
+  bool active_ = false;
+  bool wildcard_ = false;
+  NameSetPtr names_ = NameSet::Empty();
+  bool answer_due_ = false;
+  std::set<std::string, std::less<>> resend_;  // sent whatever the client has
+
+  TypeSetPtr target_ = TypeSet::Empty();
+  Revision revision_;
+
+  Holding sent_;
+  Holding acked_;
+  std::deque<InFlight> in_flight_;
+  bool continuing_ = false;
+  bool anything_settled_ = false;
+  // Whether something was settled without being acknowledged and is not sent again, so that what is acknowledged has to be
+  // kept name by name.
+  bool undecided_ = false;
+  absl::Duration first_overrun_wait_;
+  absl::Duration overrun_wait_;
+  Refusals refusals_;
+  std::string last_error_;
+};
+
+}  // namespace signalbox
