@@ -1,0 +1,22 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "storage/judge.h"
+#include "storage/model/revision.h"
+
+namespace signalbox {
+
+// What a change is judged with: a head, and a judge for changes on top of it.
+struct Judging {
+  Revision judged_on;
+  std::shared_ptr<const Judge> judge;
+};
+
+// Gives the judge for the newest head. Safe from any thread.
+//   kUnavailable  nothing is loaded yet, or the database cannot be reached
+using JudgeSource = std::function<absl::StatusOr<Judging>()>;
+
+}  // namespace signalbox

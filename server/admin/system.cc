@@ -1,0 +1,66 @@
+#include "server/admin/system.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "base/status_macros.h"
+#include "server/admin/proto_time.h"
+
+namespace signalbox {
+namespace {
+
+void SetInfo(const RevisionInfo& info, admin::v1::RevisionInfo* out) {
+  out->set_revision(info.revision.number);
+  SetTimestamp(info.time, out->mutable_time());
+  out->set_author(info.author);
+  out->set_message(info.message);
+  const absl::string_view kind = RevisionKindName(info.kind);
+  out->set_kind(kind.data(), kind.size());
+  out->set_digest(info.digest.Hex());
+}
+
+absl::Status AddStore(ResourceStore* store, admin::v1::InfoResponse* response) {
+  SB_ASSIGN_OR_RETURN(const Head head, store->ReadHead());
+  if (head.revision > Revision{0}) {
+    SB_ASSIGN_OR_RETURN(const RevisionInfo info, store->GetRevision(head.revision));
+    SetInfo(info, response->mutable_head());
+  }
+  SB_ASSIGN_OR_RETURN(const int64_t bytes, store->SizeBytes());
+  response->set_store_bytes(bytes);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+SystemHandler::SystemHandler(DaemonFacts facts, ResourceStore* store, FleetView fleet,
+                             std::function<std::map<std::string, int>()> resource_counts)
+    : facts_(std::move(facts)),
+      store_(store),
+      fleet_(std::move(fleet)),
+      resource_counts_(std::move(resource_counts)) {}
+
+absl::StatusOr<admin::v1::InfoResponse> SystemHandler::Info(const admin::v1::InfoRequest& request,
+                                                            const Caller& caller) {
+  admin::v1::InfoResponse response;
+  response.set_version(facts_.version);
+  const StoreInfo store = store_->Info();
+  response.set_store(store.driver);
+  response.set_store_location(store.location);
+  response.set_schema_version(store.schema_version);
+  SetTimestamp(facts_.started, response.mutable_started());
+  response.set_pid(facts_.pid);
+  response.set_xds_address(facts_.xds_address);
+  response.set_http_address(facts_.http_address);
+  response.set_served_revision(fleet_.served().number);
+  for (const NodeStatus& node : fleet_.nodes()) {
+    const absl::string_view state = NodeStateName(node.state);
+    ++(*response.mutable_nodes())[std::string(state)];
+  }
+  for (const auto& [type, count] : resource_counts_()) (*response.mutable_resources())[type] = count;
+  if (const absl::Status status = AddStore(store_, &response); !status.ok()) {
+    response.set_store_problem(std::string(status.message()));
+  }
+  return response;
+}
+
+}  // namespace signalbox
