@@ -1,0 +1,136 @@
+#include "server/xds/grpc/ads_service.h"
+
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/mutex.h"
+#include "server/rpc/status.h"
+#include "server/xds/delta_session.h"
+#include "server/xds/sotw_session.h"
+#include "server/xds/wire.h"
+
+namespace signalbox {
+namespace {
+
+constexpr char kSotwMethod[] =
+    "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+constexpr char kDeltaMethod[] =
+    "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+
+// A slice of gRPC's that keeps `slice.owner` alive; the bytes are not copied.
+grpc::Slice SharedSlice(const Slice& slice) {
+  using Owner = std::shared_ptr<const void>;
+  return grpc::Slice(const_cast<char*>(slice.bytes.data()), slice.bytes.size(),
+                     [](void* owner) { delete static_cast<Owner*>(owner); }, new Owner(slice.owner));
+}
+
+grpc::ByteBuffer ToByteBuffer(const Response& response) {
+  std::vector<grpc::Slice> slices;
+  slices.reserve(response.resources.size() + 1);
+  slices.emplace_back(response.head);
+  for (const Slice& slice : response.resources) {
+    if (!slice.bytes.empty()) slices.push_back(SharedSlice(slice));
+  }
+  return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
+// A call of another method: ends at once.
+class UnknownMethod : public grpc::ServerGenericBidiReactor {
+ public:
+  explicit UnknownMethod(const std::string& method) {
+    Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, absl::StrCat("there is no method ", method, " here")));
+  }
+  void OnDone() override { delete this; }
+};
+
+// One call: reads for its Stream and is its wire. Deletes itself when gRPC is done with it.
+class Call : public grpc::ServerGenericBidiReactor, public Wire {
+ public:
+  Call(const StreamContext* context, std::unique_ptr<Session> session)
+      : stream_(std::make_shared<Stream>(context, std::move(session), this)) {
+    StartRead(&read_);
+  }
+
+  void Write(Response response) override {
+    MutexLock lock(&mu_);
+    if (finished_) return;
+    write_ = ToByteBuffer(response);
+    StartWrite(&write_);
+  }
+
+  void Finish(const absl::Status& status) override {
+    MutexLock lock(&mu_);
+    if (finished_) return;
+    finished_ = true;
+    grpc::ServerGenericBidiReactor::Finish(ToGrpc(status));
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      stream_->OnReadsDone();
+      return;
+    }
+    grpc::Slice slice;
+    // A message in several slices is put together first; one slice is taken as it is.
+    if (!read_.TrySingleSlice(&slice).ok() && !read_.DumpToSingleSlice(&slice).ok()) {
+      stream_->Close(absl::InternalError("the message cannot be read"));
+      return;
+    }
+    stream_->OnMessage({reinterpret_cast<const char*>(slice.begin()), slice.size()});
+    read_.Clear();
+    MutexLock lock(&mu_);
+    if (!finished_) StartRead(&read_);
+  }
+
+  void OnWriteDone(bool ok) override { stream_->OnWriteDone(ok); }
+
+  void OnDone() override {
+    stream_->OnClosed();
+    delete this;
+  }
+
+ private:
+  const std::shared_ptr<Stream> stream_;
+  grpc::ByteBuffer read_;   // of the read that is under way
+  grpc::ByteBuffer write_;  // of the write that is under way
+
+  Mutex mu_;
+  bool finished_ SB_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace
+
+class AdsService::Service : public grpc::CallbackGenericService {
+ public:
+  Service(const StreamContext* streams, const SessionContext* sessions, Random* random)
+      : streams_(streams), sessions_(sessions), random_(random) {}
+
+  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+    const std::string& method = context->method();
+    // Random, so that a nonce of one stream means nothing on another, on any instance.
+    const std::string stream_id = absl::StrFormat("%016x", random_->Next());
+    if (method == kDeltaMethod) return new Call(streams_, std::make_unique<DeltaSession>(sessions_, stream_id));
+    if (method == kSotwMethod) return new Call(streams_, std::make_unique<SotwSession>(sessions_, stream_id));
+    return new UnknownMethod(method);
+  }
+
+ private:
+  const StreamContext* const streams_;
+  const SessionContext* const sessions_;
+  Random* const random_;
+};
+
+AdsService::AdsService(const StreamContext* streams, const SessionContext* sessions, Random* random)
+    : service_(std::make_unique<Service>(streams, sessions, random)) {}
+
+AdsService::~AdsService() = default;
+
+grpc::CallbackGenericService* AdsService::service() { return service_.get(); }
+
+}  // namespace signalbox
