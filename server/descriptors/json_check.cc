@@ -1,6 +1,7 @@
 #include "server/descriptors/json_check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -181,7 +182,7 @@ class Checker {
     return nullptr;
   }
 
-  // Anything is right but what has no end.
+  // Anything is right that JSON can write.
   void CheckFree(const Value& value, const FieldPath& path, int depth) {
     if (Full()) return;
     if (value.kind_case() == Value::kStructValue) {
@@ -193,6 +194,8 @@ class Checker {
       for (const Value& element : value.list_value().values()) CheckFree(element, {&path, "", index++}, depth + 1);
     } else if (value.kind_case() == Value::KIND_NOT_SET) {
       Add(path, "has no value");
+    } else if (value.kind_case() == Value::kNumberValue && !std::isfinite(value.number_value())) {
+      Add(path, "is a number that JSON cannot write");
     }
   }
 
@@ -243,7 +246,12 @@ class Checker {
   }
 
   std::string UnknownType(const std::string& type_url) {
-    if (names_.empty()) names_ = descriptors_.MessageNames();
+    if (names_.empty()) {
+      // Nobody means the v2 API, which Envoy no longer accepts.
+      for (std::string& known : descriptors_.MessageNames()) {
+        if (!absl::StrContains(known, ".v2")) names_.push_back(std::move(known));
+      }
+    }
     absl::string_view name = type_url;
     const bool prefixed = absl::ConsumePrefix(&name, kTypeUrlPrefix);
     if (!prefixed && name.find('/') != absl::string_view::npos) name = name.substr(name.rfind('/') + 1);
