@@ -1,0 +1,393 @@
+"""Starts the daemon, proxies and servers for the end-to-end tests, and ends all of them.
+
+A test is a function `test_...(t)` of a module in areas/; its docstring is its name, `t` a Test. It fails by raising
+Failure (through `expect` and `wait_for`). No sleeps: conditions are waited for, with a bound. Nothing but loopback.
+"""
+import collections
+import contextlib
+import ctypes
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+ENVOY_VERSION = "1.40.0"
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+# Servers that are started again on the same port listen here: no client of 127.0.0.1 can be given the port meanwhile.
+FIXED_ADDRESS = "127.0.0.2"
+
+
+class Failure(Exception):
+    """What a test expected and did not see."""
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def wait_for(condition, what, seconds=10):
+    """Asks `condition` until it is true and returns its value; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failure("not within %g s: %s" % (seconds, what() if callable(what) else what))
+        time.sleep(0.01)
+
+
+def free_port(address="127.0.0.1"):
+    with socket.socket() as s:
+        s.bind((address, 0))
+        return s.getsockname()[1]
+
+
+def cached_envoy():
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(cache, "signalbox", "envoy-" + ENVOY_VERSION, "envoy")
+
+
+def http(url, method="GET", seconds=5):
+    """(status, body) of a request."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=seconds) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Process:
+    """A child process; its stderr (and stdout, unless piped) goes to a file of the test's folder."""
+
+    def __init__(self, name, argv, folder, env=None, pipe=False):
+        self.name = name
+        self.log = os.path.join(folder, name + ".log")
+        with open(self.log, "ab") as log:
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.PIPE if pipe else subprocess.DEVNULL, stdout=subprocess.PIPE if pipe else log,
+                stderr=log, env=env, text=True, preexec_fn=_die_with_parent, cwd=folder)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def output(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def wait(self, seconds=20):
+        """The exit code; -N when signal N ended it."""
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure("%s (pid %d) did not end within %g s" % (self.name, self.pid, seconds)) from None
+
+    def kill(self):
+        if self.alive():
+            self.popen.kill()
+            self.popen.wait()
+        for stream in (self.popen.stdin, self.popen.stdout):
+            if stream is not None:
+                # What is still buffered for a process that is gone cannot be delivered.
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+class Daemon:
+    """`signalbox serve` with its state in one folder of the test; may be started again after it ended."""
+
+    def __init__(self, test, name, arguments=()):
+        self.test = test
+        self.name = name
+        self.folder = os.path.join(test.folder, name)
+        os.makedirs(self.folder)
+        self.socket = os.path.join(self.folder, "admin.sock")
+        self.arguments = list(arguments)
+        self.xds = "%s:%d" % (FIXED_ADDRESS, free_port(FIXED_ADDRESS))
+        self.http = "%s:%d" % (FIXED_ADDRESS, free_port(FIXED_ADDRESS))
+        self.config = os.path.join(self.folder, "signalbox.toml")
+        with open(self.config, "w") as f:
+            f.write("")
+        self.process = None
+
+    def command(self):
+        return [self.test.binary, "serve", "--config", self.config, "--state_dir", os.path.join(self.folder, "state"),
+                "--store.url", "sqlite:///" + os.path.join(self.folder, "state", "data"),
+                "--admin.socket", self.socket, "--xds.listen", self.xds, "--http.listen", self.http, *self.arguments]
+
+    def start(self):
+        """Starts it and waits until it serves."""
+        self.process = self.test.spawn(self.name, self.command(), env=self.test.environment())
+        wait_for(self._ready, lambda: "the daemon is ready; its log ends:\n" + self.process.output()[-2000:], 20)
+        return self
+
+    def _ready(self):
+        expect(self.process.alive(), "the daemon ended: " + self.process.output()[-2000:])
+        try:
+            return http("http://%s/readyz" % self.http)[0] == 200 and os.path.exists(self.socket)
+        except OSError:
+            return False
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it and returns its exit code."""
+        self.process.signal(number)
+        return self.process.wait()
+
+    def metrics(self):
+        """Metric name with labels -> value."""
+        values = {}
+        for line in http("http://%s/metrics" % self.http)[1].splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                values[name] = float(value)
+        return values
+
+    def cli(self, *arguments, stdin=None, expected=0):
+        """Runs a client verb against this daemon; fails unless it exits with `expected` (None: any)."""
+        return self.test.cli("--server", "unix:" + self.socket, *arguments, stdin=stdin, expected=expected)
+
+    def apply(self, *resources):
+        return self.cli("apply", "-f", "-", stdin=manifests(*resources))
+
+    def nodes(self):
+        """Node id -> what `nodes` says of it."""
+        answer = json.loads(self.cli("nodes", "-o", "json").stdout)
+        return {node["id"]: node for node in answer["data"]}
+
+    def revision(self):
+        return int(json.loads(self.cli("status", "-o", "json").stdout)["data"].get("head", {}).get("revision", 0))
+
+
+class Envoy:
+    """A real Envoy on ADS."""
+
+    def __init__(self, test, daemon, variant, node_id):
+        self.test = test
+        self.node_id = node_id
+        bootstrap = os.path.join(test.folder, node_id + ".yaml")
+        with open(bootstrap, "w") as f:
+            f.write(test.cli("bootstrap", "envoy", "--node-id", node_id, "--xds", daemon.xds, "--" + variant,
+                             "--plaintext").stdout)
+        address = os.path.join(test.folder, node_id + ".admin")
+        # The admin port of the bootstrap is for a host of its own.
+        overlay = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}"
+        self.process = test.spawn(node_id, [
+            cached_envoy(), "-c", bootstrap, "--config-yaml", overlay, "--admin-address-path", address, "--concurrency", "1",
+            "--disable-hot-restart", "--drain-time-s", "600"])
+        wait_for(lambda: os.path.exists(address) and os.path.getsize(address) > 0,
+                 lambda: "Envoy's admin port is there: " + self.process.output()[-2000:], 20)
+        with open(address) as f:
+            self.admin = f.read().strip()
+
+    def stats(self, pattern):
+        """Statistic -> value, of those that match a regular expression."""
+        answer = json.loads(http("http://%s/stats?format=json&filter=%s" % (self.admin, pattern))[1])
+        return {stat["name"]: stat["value"] for stat in answer["stats"] if "name" in stat}
+
+    def config_dump(self):
+        return json.loads(http("http://%s/config_dump?include_eds" % self.admin)[1])
+
+
+class Traffic:
+    """A steady stream of requests to one port and what each must be answered by."""
+
+    def __init__(self, test, name, port, rate, allowed, connections=2):
+        self.name = name
+        self.rate = rate
+        self.results = []  # (start, end, answer), appended by the reader
+        self.process = test.spawn("traffic-" + name, ["python3", os.path.join(HERE, "generator.py"), str(port), str(rate),
+                                                      str(connections)], pipe=True)
+        self.phases = [(time.monotonic(), frozenset(allowed))]
+        self.ended = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.popen.stdout:
+            start, end, answer = line.rstrip("\n").split(" ", 2)
+            self.results.append((float(start), float(end), answer))
+
+    def expect_from_now(self, *answers):
+        self.phases.append((time.monotonic(), frozenset(answers)))
+
+    def wait_until(self, answer, seconds=15):
+        """Until 30 requests in a row were answered so; from then on nothing else may be."""
+        since = time.monotonic()
+
+        def settled():
+            recent = [a for start, _, a in self.results[-200:] if start >= since][-30:]
+            return len(recent) == 30 and set(recent) == {answer}
+        wait_for(settled, lambda: "%s: 30 answers \"%s\" in a row; the last: %s" % (
+            self.name, answer, [a for _, _, a in self.results[-10:]]), seconds)
+        self.expect_from_now(answer)
+
+    def change(self, action, before, after):
+        """Does `action`, which moves the traffic from one answer to another, and waits until it has moved."""
+        self.expect_from_now(before, after)
+        action()
+        self.wait_until(after)
+
+    def wait_for_requests(self, count, seconds=60):
+        """Until that many more were answered."""
+        goal = len(self.results) + count
+        wait_for(lambda: len(self.results) >= goal, "%s: %d more requests" % (self.name, count), seconds)
+
+    def stop(self):
+        """Ends the requests and fails unless each was answered by what was expected then."""
+        self.ended = time.monotonic()
+        self.process.popen.stdin.close()
+        self.process.wait()
+        self._reader.join(10)
+        wrong = collections.Counter()
+        first = None
+        for start, end, answer in self.results:
+            allowed = set()
+            for i, (since, answers) in enumerate(self.phases):
+                until = self.phases[i + 1][0] if i + 1 < len(self.phases) else float("inf")
+                if since <= end and start <= until:
+                    allowed |= answers
+            if answer not in allowed and not (answer.startswith("failed:") and "failed" in allowed):
+                wrong[answer] += 1
+                first = first or (start - self.phases[0][0], answer, sorted(allowed))
+        expect(not wrong, "%s: %d of %d requests were answered wrongly: %s; the first %s" % (
+            self.name, sum(wrong.values()), len(self.results), dict(wrong), first))
+        seconds = self.ended - self.phases[0][0]
+        return len(self.results), len(self.results) / seconds
+
+
+class Peer:
+    """tests/integration/peer.cc, asked line by line."""
+
+    def __init__(self, test, name="peer", env=None):
+        environment = test.environment()
+        environment.update(env or {})
+        self.process = test.spawn(name, [test.tool("peer")], env=environment, pipe=True)
+
+    def ask(self, *words):
+        self.process.popen.stdin.write(" ".join(str(word) for word in words) + "\n")
+        self.process.popen.stdin.flush()
+        answer = self.process.popen.stdout.readline().rstrip("\n")
+        expect(answer, "the peer ended: " + self.process.output()[-2000:])
+        return answer
+
+
+class Test:
+    """What one test works with: a folder of its own, and everything that it started."""
+
+    def __init__(self, binary, long, seed):
+        self.binary = binary
+        self.long = long
+        self.random = random.Random(seed)
+        self.folder = tempfile.mkdtemp(prefix="signalbox-test.")
+        self.processes = []
+
+    def tool(self, name):
+        """A binary of tests/integration, beside the daemon's in Bazel's output folder."""
+        return os.path.join(os.path.dirname(self.binary), "../../tests/integration", name)
+
+    def environment(self):
+        """The environment without what would change the program's defaults."""
+        kept = {key: value for key, value in os.environ.items()
+                if not key.startswith(("SIGNALBOX_", "XDG_", "GRPC_")) and key != "STATE_DIRECTORY"
+                and not key.lower().endswith("_proxy")}
+        kept["HOME"] = self.folder
+        return kept
+
+    def spawn(self, name, argv, env=None, pipe=False):
+        process = Process(name, argv, self.folder, env or self.environment(), pipe)
+        self.processes.append(process)
+        return process
+
+    def cli(self, *arguments, stdin=None, expected=0, seconds=30):
+        try:
+            result = subprocess.run([self.binary, *arguments], input=stdin, capture_output=True, text=True,
+                                    env=self.environment(), cwd=self.folder, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure("signalbox %s did not end within %g s" % (" ".join(arguments), seconds)) from None
+        expect(expected is None or result.returncode == expected, "signalbox %s exited with %d, not %s:\n%s%s" % (
+            " ".join(arguments), result.returncode, expected, result.stdout[-2000:], result.stderr[-2000:]))
+        return result
+
+    def daemon(self, name="daemon", arguments=()):
+        return Daemon(self, name, arguments).start()
+
+    def upstreams(self, *names):
+        """Name -> port of HTTP servers that answer with their names."""
+        process = self.spawn("upstreams", ["python3", os.path.join(HERE, "upstream.py"), *names], pipe=True)
+        return json.loads(process.popen.stdout.readline())
+
+    def logs(self):
+        """The ends of what the processes wrote, for a failure's report."""
+        text = ""
+        for process in {p.log: p for p in self.processes}.values():
+            tail = process.output()[-3000:]
+            if tail:
+                text += "--- %s\n%s\n" % (process.name, tail)
+        return text
+
+    def close(self, keep):
+        for process in reversed(self.processes):
+            process.kill()
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def manifests(*resources):
+    """Several resources as one stream of JSON documents for `apply -f -`."""
+    return "".join("---\n%s\n" % json.dumps(resource) for resource in resources)
+
+
+ADS = {"ads": {}, "resource_api_version": "V3"}
+TYPE = "type.googleapis.com/envoy.extensions.filters."
+
+
+def listener(name, port, route, stat_prefix="ingress"):
+    return {"kind": "listener", "name": name, "spec": {
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": {
+                "@type": TYPE + "network.http_connection_manager.v3.HttpConnectionManager",
+                "stat_prefix": stat_prefix,
+                "rds": {"route_config_name": route, "config_source": ADS},
+                "http_filters": [{"name": "envoy.filters.http.router",
+                                  "typed_config": {"@type": TYPE + "http.router.v3.Router"}}]}}]}]}}
+
+
+def route(name, cluster, prefix="/"):
+    return {"kind": "route", "name": name, "spec": {"virtual_hosts": [
+        {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": prefix}, "route": {"cluster": cluster}}]}]}}
+
+
+def cluster(name, connect_timeout="1s"):
+    return {"kind": "cluster", "name": name, "spec": {
+        "type": "EDS", "connect_timeout": connect_timeout, "eds_cluster_config": {"eds_config": ADS}}}
+
+
+def endpoints(name, *ports):
+    return {"kind": "endpoints", "name": name, "spec": {"endpoints": [{"lb_endpoints": [
+        {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}
+        for port in ports]}] if ports else []}}
