@@ -21,8 +21,8 @@ absl::Status HeadMoved(int judgements) {
 
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head) {
   return absl::AbortedError(absl::StrCat("the change was judged on revision ", judged_on.number,
-                                         ", which is not within the history kept (the head is revision ", head.number,
-                                         "); nothing was written"));
+                                         ", which is not kept or too far from the head, revision ", head.number,
+                                         "; nothing was written"));
 }
 
 absl::Status RequestIdReused(absl::string_view request_id) {

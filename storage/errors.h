@@ -14,8 +14,8 @@ absl::Status RevisionConflict(Revision expected, Revision head);
 absl::Status EtagConflict(const ResourceKey& key);
 // kAborted: the head moved under every judgement; nothing was written. Retry.
 absl::Status HeadMoved(int judgements);
-// kAborted: the revision that the change was judged on is not within the history kept; nothing was written. Judge it on
-// the head, retry.
+// kAborted: from the revision that the change was judged on the head cannot be reached in one read: it is not kept, above
+// the head or far behind; nothing was written. Judge on the head, retry.
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head);
 // kInvalidArgument: the request id was used for another request. Choose a new one.
 absl::Status RequestIdReused(absl::string_view request_id);

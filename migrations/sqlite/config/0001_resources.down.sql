@@ -1,0 +1,10 @@
+DROP TABLE request;
+DROP TABLE resource_label;
+DROP TABLE resource;
+DROP TABLE resource_history;
+DROP TABLE revision;
+DROP TABLE resource_key;
+DROP TABLE record;
+DROP TABLE body;
+DROP TABLE head;
+PRAGMA user_version = 0;

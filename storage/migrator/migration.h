@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "base/hash.h"
+
+namespace signalbox {
+
+// One step of an area's schema, as the program has it.
+struct Migration {
+  int version = 0;   // 1, 2, 3, ... without gaps
+  std::string name;  // what it brings: "resources"
+  std::string up;    // SQL
+  std::string down;  // SQL that takes `up` back
+  Digest checksum;   // SHA-256 of `up`
+};
+
+// The migrations in files called `NNNN_<what>.up.sql` and `NNNN_<what>.down.sql`, in order of their versions; `files` are
+// (name, content). The files are part of the program: a name of another form, a gap or half a pair is a bug and aborts.
+std::vector<Migration> MigrationsIn(const std::vector<std::pair<absl::string_view, absl::string_view>>& files);
+
+}  // namespace signalbox

@@ -1,0 +1,298 @@
+#include "storage/sqlite/resource_rows.h"
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/json.h"
+#include "base/status_macros.h"
+#include "storage/errors.h"
+#include "storage/limits.h"
+#include "storage/sqlite/sqlite_digest.h"
+
+namespace signalbox {
+namespace {
+
+constexpr Sql kSelectHead = {"select_head",
+                             "SELECT store_id, epoch, revision, digest, oldest_revision, oldest_digest FROM head"};
+
+constexpr Sql kCountResources = {"count_resources", "SELECT count(*) FROM resource"};
+
+// CROSS JOIN keeps the order of the keys' index, so that bodies are not sorted.
+constexpr Sql kSelectResources = {
+    "select_resources",
+    "SELECT k.namespace, k.type, k.name, r.changed_in, "
+    "  c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, b.hash, b.bytes "
+    "FROM resource_key k CROSS JOIN resource r ON r.key = k.id "
+    "LEFT JOIN record c ON c.id = r.record LEFT JOIN body b ON b.id = c.body "
+    "ORDER BY k.namespace, k.type, k.name"};
+
+constexpr Sql kSelectResource = {
+    "select_resource",
+    "SELECT k.namespace, k.type, k.name, r.changed_in, "
+    "  c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, b.hash, b.bytes "
+    "FROM resource_key k JOIN resource r ON r.key = k.id "
+    "LEFT JOIN record c ON c.id = r.record LEFT JOIN body b ON b.id = c.body "
+    "WHERE k.namespace = ?1 AND k.type = ?2 AND k.name = ?3"};
+
+// A removal has no record; the columns are those of select_resource.
+constexpr Sql kSelectHistory = {
+    "select_history",
+    "SELECT k.namespace, k.type, k.name, h.revision, "
+    "  c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, b.hash, b.bytes, h.record IS NULL "
+    "FROM resource_history h LEFT JOIN resource_key k ON k.id = h.key "
+    "LEFT JOIN record c ON c.id = h.record LEFT JOIN body b ON b.id = c.body "
+    "WHERE h.revision = ?1 ORDER BY k.namespace, k.type, k.name"};
+
+constexpr Sql kSelectHistoryHashes = {
+    "select_history_hashes",
+    "SELECT k.namespace, k.type, k.name, c.hash, h.record IS NULL "
+    "FROM resource_history h LEFT JOIN resource_key k ON k.id = h.key LEFT JOIN record c ON c.id = h.record "
+    "WHERE h.revision = ?1 ORDER BY k.namespace, k.type, k.name"};
+
+constexpr Sql kSelectRevisionsUp = {
+    "select_revisions_up",
+    "SELECT number, time_ms, author, message, request_id, kind, previous_digest, digest FROM revision "
+    "WHERE number > ?1 ORDER BY number LIMIT ?2"};
+
+constexpr Sql kSelectRevisionsDown = {
+    "select_revisions_down",
+    "SELECT number, time_ms, author, message, request_id, kind, previous_digest, digest FROM revision "
+    "WHERE number >= ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3"};
+
+absl::StatusOr<Json> ParsedJson(absl::string_view text, const ResourceKey& key) {
+  absl::StatusOr<Json> json = Json::Parse(text);
+  if (json.ok()) return json;
+  return errors::StoreDamaged(absl::StrCat(key.ToString(), ": ", json.status().message()));
+}
+
+absl::StatusOr<std::vector<std::string>> StringsIn(absl::string_view text, const ResourceKey& key) {
+  std::vector<std::string> strings;
+  if (text == "[]") return strings;
+  SB_ASSIGN_OR_RETURN(const Json json, ParsedJson(text, key));
+  for (const Json& element : json.elements()) strings.push_back(element.text());
+  return strings;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> MapIn(absl::string_view text, const ResourceKey& key) {
+  std::map<std::string, std::string> map;
+  if (text == "{}") return map;
+  SB_ASSIGN_OR_RETURN(const Json json, ParsedJson(text, key));
+  for (const auto& [name, value] : json.members()) map.emplace(name, value.text());
+  return map;
+}
+
+ResourceKey KeyIn(const SqliteQuery& row) {
+  return {.namespace_name = std::string(row.Text(0)),
+          .type = std::string(row.Text(1)),
+          .name = std::string(row.Text(2))};
+}
+
+// The resource in a row of select_resource, select_resources or select_history.
+absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row) {
+  Resource resource = {.key = KeyIn(row), .changed_in = Revision{row.Int(3)}};
+  if (row.IsNull(4) || row.IsNull(10)) {
+    return errors::StoreDamaged(absl::StrCat("the record or the body of ", resource.key.ToString(), " is missing"));
+  }
+  auto record = std::make_shared<Record>();
+  SB_ASSIGN_OR_RETURN(record->targets, StringsIn(row.Text(5), resource.key));
+  SB_ASSIGN_OR_RETURN(record->labels, MapIn(row.Text(6), resource.key));
+  SB_ASSIGN_OR_RETURN(record->annotations, MapIn(row.Text(7), resource.key));
+  record->owner = std::string(row.Text(8));
+  record->source = std::string(row.Text(9));
+  record->body = std::string(row.Blob(11));
+  resource.record_hash = DigestIn(row.Blob(4));
+  resource.body_hash = Sha256(record->body);
+  if (resource.body_hash != DigestIn(row.Blob(10)) || record->Hash(resource.body_hash) != resource.record_hash) {
+    return errors::StoreDamaged(absl::StrCat(resource.key.ToString(), " in revision ", resource.changed_in.number,
+                                             " does not have the hash that it was stored under"));
+  }
+  resource.record = std::move(record);
+  return resource;
+}
+
+RevisionInfo RevisionIn(const SqliteQuery& row) {
+  return {.revision = Revision{row.Int(0)},
+          .time = absl::FromUnixMillis(row.Int(1)),
+          .author = std::string(row.Text(2)),
+          .message = std::string(row.Text(3)),
+          .request_id = std::string(row.Text(4)),
+          .kind = static_cast<RevisionKind>(row.Int(5)),
+          .previous_digest = DigestIn(row.Blob(6)),
+          .digest = DigestIn(row.Blob(7))};
+}
+
+absl::Status ChainBroken(Revision revision) {
+  return errors::StoreDamaged(absl::StrCat("the chain of revisions does not hold at revision ", revision.number));
+}
+
+// The changes of a revision. `bytes` grows by its bodies.
+absl::StatusOr<RevisionChanges> ReadChangesOf(SqliteConnection* connection, RevisionInfo info, size_t* bytes) {
+  RevisionChanges changes;
+  SqliteQuery row(connection, kSelectHistory);
+  row.Bind(1, info.revision.number);
+  while (row.Step()) {
+    if (row.Int(12) != 0) {
+      changes.removals.push_back(KeyIn(row));
+      continue;
+    }
+    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+    *bytes += resource.record->body.size();
+    changes.upserts.push_back(std::move(resource));
+  }
+  SB_RETURN_IF_ERROR(row.status());
+  changes.info = std::move(info);
+  return changes;
+}
+
+// The digest of a revision from what is stored of it, without reading bodies. `rows` grows by its changes.
+absl::StatusOr<Digest> ChainDigestOf(SqliteConnection* connection, const HeadRow& head, const RevisionInfo& info,
+                                     int64_t* rows) {
+  std::vector<Resource> upserts;
+  std::vector<ResourceKey> removals;
+  SqliteQuery row(connection, kSelectHistoryHashes);
+  row.Bind(1, info.revision.number);
+  while (row.Step()) {
+    if (row.Int(4) != 0) {
+      removals.push_back(KeyIn(row));
+    } else {
+      upserts.push_back({.key = KeyIn(row), .record_hash = DigestIn(row.Blob(3))});
+    }
+  }
+  SB_RETURN_IF_ERROR(row.status());
+  *rows += static_cast<int64_t>(upserts.size() + removals.size());
+  return ChainDigest(info.previous_digest, head.head.epoch, info, upserts, removals);
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection) {
+  SqliteQuery row(connection, kSelectHead);
+  if (!row.Step()) {
+    SB_RETURN_IF_ERROR(row.status());
+    return std::optional<HeadRow>();
+  }
+  return std::optional<HeadRow>(HeadRow{.head = {.store_id = std::string(row.Text(0)),
+                                                 .epoch = static_cast<uint64_t>(row.Int(1)),
+                                                 .revision = Revision{row.Int(2)},
+                                                 .digest = DigestIn(row.Blob(3))},
+                                        .oldest = Revision{row.Int(4)},
+                                        .oldest_digest = DigestIn(row.Blob(5))});
+}
+
+absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection) {
+  SqliteQuery count(connection, kCountResources);
+  const int64_t expected = count.Step() ? count.Int(0) : 0;
+  SB_RETURN_IF_ERROR(count.status());
+  std::vector<Resource> resources;
+  resources.reserve(static_cast<size_t>(expected));
+  SqliteQuery row(connection, kSelectResources);
+  while (row.Step()) {
+    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+    resources.push_back(std::move(resource));
+  }
+  SB_RETURN_IF_ERROR(row.status());
+  if (static_cast<int64_t>(resources.size()) != expected) {
+    return errors::StoreDamaged(
+        absl::StrCat("of ", expected, " resources only ", resources.size(), " have a name"));
+  }
+  return resources;
+}
+
+absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connection, const ResourceKey& key) {
+  SqliteQuery row(connection, kSelectResource);
+  row.BindText(1, key.namespace_name).BindText(2, key.type).BindText(3, key.name);
+  if (!row.Step()) {
+    SB_RETURN_IF_ERROR(row.status());
+    return std::optional<Resource>();
+  }
+  SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+  return std::optional<Resource>(std::move(resource));
+}
+
+absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* connection, const HeadRow& head,
+                                                         Revision after) {
+  std::vector<RevisionChanges> changes;
+  std::optional<Digest> previous;  // unknown for the first: its predecessor may be pruned
+  if (after == head.Below()) previous = head.oldest_digest;
+  size_t bytes = 0;
+  SqliteQuery row(connection, kSelectRevisionsUp);
+  row.Bind(1, after.number).Bind(2, limits::kMaxRevisionsPerRead);
+  while (bytes < limits::kMaxBytesPerRead && row.Step()) {
+    const Revision expected = Next(changes.empty() ? after : changes.back().info.revision);
+    RevisionInfo info = RevisionIn(row);
+    if (info.revision != expected) return ChainBroken(expected);
+    size_t its_bytes = 0;
+    SB_ASSIGN_OR_RETURN(RevisionChanges its, ReadChangesOf(connection, std::move(info), &its_bytes));
+    if (!changes.empty() && bytes + its_bytes > limits::kMaxBytesPerRead) return changes;
+    bytes += its_bytes;
+    if ((previous.has_value() && its.info.previous_digest != *previous) ||
+        ChainDigest(its.info.previous_digest, head.head.epoch, its.info, its.upserts, its.removals) !=
+            its.info.digest) {
+      return ChainBroken(expected);
+    }
+    previous = its.info.digest;
+    changes.push_back(std::move(its));
+  }
+  SB_RETURN_IF_ERROR(row.status());
+  const Revision last = changes.empty() ? after : changes.back().info.revision;
+  const bool full = bytes >= limits::kMaxBytesPerRead || changes.size() == limits::kMaxRevisionsPerRead;
+  if ((!full && last != head.head.revision) ||
+      (last == head.head.revision && previous.has_value() && *previous != head.head.digest)) {
+    return ChainBroken(Next(last));
+  }
+  return changes;
+}
+
+absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connection, Revision oldest, Revision below,
+                                                        int count) {
+  std::vector<RevisionInfo> revisions;
+  SqliteQuery row(connection, kSelectRevisionsDown);
+  row.Bind(1, oldest.number).Bind(2, below.number).Bind(3, count);
+  while (row.Step()) revisions.push_back(RevisionIn(row));
+  SB_RETURN_IF_ERROR(row.status());
+  return revisions;
+}
+
+absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64_t row_limit) {
+  int64_t rows = 0;
+  Revision expected = head.head.revision;
+  Digest digest = head.head.digest;
+  SqliteQuery row(connection, kSelectRevisionsDown);
+  row.Bind(1, 0).Bind(2, Next(head.head.revision).number).Bind(3, row_limit);
+  while (rows < row_limit && expected >= head.oldest && row.Step()) {
+    const RevisionInfo info = RevisionIn(row);
+    if (info.revision != expected || info.digest != digest) return ChainBroken(expected);
+    SB_ASSIGN_OR_RETURN(const Digest computed, ChainDigestOf(connection, head, info, &rows));
+    if (computed != digest) return ChainBroken(expected);
+    digest = info.previous_digest;
+    expected.number--;
+    ++rows;
+  }
+  SB_RETURN_IF_ERROR(row.status());
+  if (rows >= row_limit) return absl::OkStatus();
+  return expected == head.Below() && digest == head.oldest_digest ? absl::OkStatus() : ChainBroken(expected);
+}
+
+std::string JsonOf(const std::vector<std::string>& strings) {
+  std::string text = "[";
+  for (const std::string& string : strings) {
+    if (text.size() > 1) text += ',';
+    AppendJsonString(string, &text);
+  }
+  return text += ']';
+}
+
+std::string JsonOf(const std::map<std::string, std::string>& strings) {
+  std::string text = "{";
+  for (const auto& [name, value] : strings) {
+    if (text.size() > 1) text += ',';
+    AppendJsonString(name, &text);
+    text += ':';
+    AppendJsonString(value, &text);
+  }
+  return text += '}';
+}
+
+}  // namespace signalbox

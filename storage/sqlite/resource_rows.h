@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/hash.h"
+#include "storage/model/change_set.h"
+#include "storage/model/resource.h"
+#include "storage/model/revision.h"
+#include "storage/sqlite/sqlite_connection.h"
+
+// How resources and revisions are read from config.db. Each function runs inside a transaction of the caller's where more
+// than one must agree. Beside the connection's errors all give
+//   kDataLoss  a row is missing, or does not have the hash that it is stored under
+namespace signalbox {
+
+// The one row of `head`.
+struct HeadRow {
+  Head head;
+  Revision oldest;       // the oldest revision whose changes are kept; 1 in an empty store
+  Digest oldest_digest;  // the chain's just below it
+
+  // Whether the changes after `revision` are all kept (and none, at the head).
+  bool Reaches(Revision revision) const { return revision >= Below() && revision <= head.revision; }
+  // The revision just below the oldest one kept.
+  Revision Below() const { return Revision{oldest.number - 1}; }
+};
+
+// None in a store that was just made.
+absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection);
+
+// Every resource, sorted by key.
+absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection);
+
+// One resource; none where there is none of that key.
+absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connection, const ResourceKey& key);
+
+// What followed `after`, which `head` reaches, within the limits of one read, checked against the chain.
+absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* connection, const HeadRow& head,
+                                                         Revision after);
+
+// At most `count` revisions below `below` and not below `oldest`, newest first.
+absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connection, Revision oldest, Revision below,
+                                                        int count);
+
+// Computes the chain's digests again, from the head down to the oldest revision kept, but no further than about
+// `row_limit` changes.
+absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64_t row_limit);
+
+// A record's lists as JSON, as they are stored.
+std::string JsonOf(const std::vector<std::string>& strings);
+std::string JsonOf(const std::map<std::string, std::string>& strings);
+
+}  // namespace signalbox

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "storage/migrator/migrator.h"
+#include "storage/sqlite/sqlite_connection.h"
+
+namespace signalbox {
+
+// The header field that marks a config.db; its migrations set it.
+inline constexpr int kConfigApplicationId = 1396859750;
+
+// What this program has in migrations/sqlite/config.
+std::vector<Migration> ConfigMigrations();
+
+// One SQLite file to the migrator. Used by one thread at a time.
+class SqliteMigrationTarget : public MigrationTarget {
+ public:
+  // `connection` is the file's writer and must outlive this object; `name` is the file's path.
+  SqliteMigrationTarget(std::string name, SqliteConnection* connection)
+      : name_(std::move(name)), connection_(connection) {}
+
+  std::string Name() const override { return name_; }
+  absl::StatusOr<std::vector<AppliedMigration>> Applied() override;
+  absl::Status Apply(const Migration& migration, const AppliedMigration& row) override;
+
+ private:
+  const std::string name_;
+  SqliteConnection* const connection_;
+};
+
+}  // namespace signalbox
