@@ -24,14 +24,14 @@ cc_library(
     name = "sqlite",
     srcs = ["sqlite3.c"],
     hdrs = ["sqlite3.h"],
-    # SQLiteCpp calls the column metadata functions; extensions can never be loaded into the daemon.
+    # SQLiteCpp refers to the column metadata functions and to sqlite3_load_extension, so that neither can be left out;
+    # loading an extension stays off unless a connection turns it on, and none does.
     copts = [
         "-w",
         "-O2",
         "-DSQLITE_ENABLE_COLUMN_METADATA",
         "-DSQLITE_THREADSAFE=1",
         "-DSQLITE_DQS=0",
-        "-DSQLITE_OMIT_LOAD_EXTENSION",
         "-DSQLITE_DEFAULT_MEMSTATUS=0",
         "-DSQLITE_LIKE_DOESNT_MATCH_BLOBS",
         "-DHAVE_USLEEP=1",
