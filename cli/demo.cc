@@ -297,13 +297,11 @@ class Demo {
     if (bootstrap.code != ExitCode::kDone) return absl::InternalError(bootstrap.err);
     SB_RETURN_IF_ERROR(WriteFileAtomically(Path("envoy.yaml"), bootstrap.out, 0600));
     Show(context_->out->Coloured(absl::StrCat("$ ", envoy_path_, " -c envoy.yaml"), Tone::kFaint));
-    // Its admin port is a free one here, so that several tours can run side by side.
     const absl::Time start = absl::Now();
     SB_ASSIGN_OR_RETURN(
         envoy_, ChildProcess::Start(
-                    {envoy_path_, "-c", Path("envoy.yaml"), "--config-yaml",
-                     "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}", "--admin-address-path",
-                     Path("envoy.admin"), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"},
+                    {envoy_path_, "-c", Path("envoy.yaml"), "--admin-address-path", Path("envoy.admin"),
+                     "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"},
                     Path("envoy.log")));
     SB_RETURN_IF_ERROR(Await("Envoy has a stream", [&] {
       for (const Json& node : DataList(Call({"nodes", "-o", "json"}).out)) {
@@ -490,8 +488,8 @@ Verb DemoVerb(std::function<std::vector<Verb>()> verbs) {
           .group = Verb::Group::kSetup,
           .help = "Show a real Envoy that is configured from the database",
           .example = "signalbox demo\nsignalbox demo --script --envoy /usr/local/bin/envoy",
-          .flags = {{.name = "envoy", .value = "PATH", .help = "the Envoy to run; else one on PATH or in the cache folder"},
-                    {.name = "script", .help = "end by itself; exit 0 only if every step held"}},
+          .flags = {{.name = "envoy", .value = "PATH", .help = "The Envoy to run (default: the one on PATH, else the one that tools/setup installed)"},
+                    {.name = "script", .help = "End without waiting for Ctrl-C; exit 0 only if every step held"}},
           .run = [verbs = std::move(verbs)](Context& context, const Arguments& arguments) {
             const InterruptGuard guard;
             const absl::Status status = Demo(&context, &arguments, verbs()).Run();

@@ -125,6 +125,7 @@ class Daemon:
         self.folder = os.path.join(test.folder, name)
         os.makedirs(self.folder)
         self.socket = os.path.join(self.folder, "admin.sock")
+        self.store = os.path.join(self.folder, "store")
         self.arguments = list(arguments)
         self.xds = "%s:%d" % (FIXED_ADDRESS, free_port(FIXED_ADDRESS))
         self.http = "%s:%d" % (FIXED_ADDRESS, free_port(FIXED_ADDRESS))
@@ -134,8 +135,7 @@ class Daemon:
         self.process = None
 
     def command(self):
-        return [self.test.binary, "serve", "--config", self.config, "--state_dir", os.path.join(self.folder, "state"),
-                "--store.url", "sqlite:///" + os.path.join(self.folder, "state", "data"),
+        return [self.test.binary, "serve", "--config", self.config, "--store.path", self.store,
                 "--admin.socket", self.socket, "--xds.listen", self.xds, "--http.listen", self.http, *self.arguments]
 
     def start(self):
@@ -192,10 +192,8 @@ class Envoy:
             f.write(test.cli("bootstrap", "envoy", "--node-id", node_id, "--xds", daemon.xds, "--" + variant,
                              "--plaintext").stdout)
         address = os.path.join(test.folder, node_id + ".admin")
-        # The admin port of the bootstrap is for a host of its own.
-        overlay = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}"
         self.process = test.spawn(node_id, [
-            cached_envoy(), "-c", bootstrap, "--config-yaml", overlay, "--admin-address-path", address, "--concurrency", "1",
+            cached_envoy(), "-c", bootstrap, "--admin-address-path", address, "--concurrency", "1",
             "--disable-hot-restart", "--drain-time-s", "600"])
         wait_for(lambda: os.path.exists(address) and os.path.getsize(address) > 0,
                  lambda: "Envoy's admin port is there: " + self.process.output()[-2000:], 20)
@@ -207,8 +205,10 @@ class Envoy:
         answer = json.loads(http("http://%s/stats?format=json&filter=%s" % (self.admin, pattern))[1])
         return {stat["name"]: stat["value"] for stat in answer["stats"] if "name" in stat}
 
-    def config_dump(self):
-        return json.loads(http("http://%s/config_dump?include_eds" % self.admin)[1])
+    def listeners(self):
+        """The names of the listeners that accept connections, sorted."""
+        answer = json.loads(http("http://%s/listeners?format=json" % self.admin)[1])
+        return sorted(status["name"] for status in answer.get("listener_statuses", []))
 
 
 class Traffic:

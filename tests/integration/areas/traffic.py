@@ -1,0 +1,99 @@
+"""A real Envoy under traffic, in both variants, while everything about it changes."""
+from harness import (Envoy, Traffic, cluster, endpoints, expect, free_port, listener, route, wait_for)
+
+RATE = 300
+
+
+def wait_synced(daemon, node_id):
+    """Until the proxy has acknowledged all of the newest revision."""
+    def synced():
+        node = daemon.nodes().get(node_id, {})
+        return node.get("state") == "SYNCED" and node.get("revision") == daemon.revision()
+    wait_for(synced, lambda: "%s has the newest revision: %s" % (node_id, daemon.nodes()), 20)
+
+
+def change_everything(t, variant):
+    requests = 50000 if t.long else 5000
+    daemon = t.daemon()
+    ports = t.upstreams("blue", "green", "third")
+    first, second = free_port(), free_port()
+    node = "envoy-" + variant
+    daemon.apply(listener("first", first, "first"), route("first", "blue"), cluster("blue"),
+                 endpoints("blue", ports["blue"]))
+    envoy = Envoy(t, daemon, variant, node)
+    wait_synced(daemon, node)
+    expect(daemon.nodes()[node]["variant"] == variant, "the variant is %s" % daemon.nodes()[node]["variant"])
+
+    main = Traffic(t, "main", first, RATE, ["blue"])
+    main.wait_until("blue")
+    while True:
+        # Creates: a second cluster with its endpoints, then a route and a listener over it.
+        daemon.apply(endpoints("green", ports["green"]))
+        daemon.apply(cluster("green"))
+        daemon.apply(route("second", "green"))
+        daemon.apply(listener("second", second, "second"))
+        wait_synced(daemon, node)
+        side = Traffic(t, "side", second, 50, ["failed", "green"])
+        side.wait_until("green")
+
+        # Changes of each type.
+        main.change(lambda: daemon.apply(route("first", "green")), "blue", "green")
+        side.expect_from_now("green", "third")
+        main.change(lambda: daemon.apply(endpoints("green", ports["third"])), "green", "third")
+        side.wait_until("third")
+        daemon.apply(cluster("green", connect_timeout="2s"))
+        daemon.apply(listener("first", first, "first", stat_prefix="renamed"))
+        wait_synced(daemon, node)
+        side.expect_from_now("third", "green")
+        main.change(lambda: daemon.apply(endpoints("green", ports["green"])), "third", "green")
+        side.wait_until("green")
+
+        # Deletes, from the listener down; the first listener goes back to the cluster that stays.
+        side.expect_from_now("green", "failed")
+        daemon.cli("delete", "listener/second")
+        wait_synced(daemon, node)
+        wait_for(lambda: envoy.listeners() == ["first"], lambda: "Envoy drops the listener: %s" % envoy.listeners())
+        side.stop()
+        daemon.cli("delete", "route/second")
+        main.change(lambda: daemon.apply(route("first", "blue")), "green", "blue")
+        daemon.cli("delete", "cluster/green")
+        daemon.cli("delete", "endpoints/green")
+        wait_synced(daemon, node)
+        main.wait_for_requests(RATE // 4)
+        if len(main.results) >= requests:
+            break
+
+    restart(daemon, envoy, main, node, variant)
+    count, rate = main.stop()
+    expect(count >= requests, "only %d requests were sent" % count)
+    expect(rate >= 200, "only %.0f requests a second were sent" % rate)
+
+
+def restart(daemon, envoy, main, node, variant):
+    """The daemon restarts under the proxy: nobody notices."""
+    before = envoy.stats("^(cluster_manager.cluster|listener_manager.listener)_(added|modified|removed)$")
+    expect(daemon.stop() == 0, "the daemon did not end cleanly")
+    main.wait_for_requests(RATE // 4)
+    daemon.start()
+    wait_synced(daemon, node)
+    main.wait_for_requests(RATE)
+    after = envoy.stats("^(cluster_manager.cluster|listener_manager.listener)_(added|modified|removed)$")
+    expect(before == after, "Envoy changed something after the restart: %s, then %s" % (before, after))
+    if variant == "delta":
+        sent = {name: value for name, value in daemon.metrics().items()
+                if name.startswith("signalbox_response_resources_total")}
+        expect(sent, "the metric of resources sent is missing")
+        expect(not any(sent.values()), "resources were sent after the reconnect: %s" % sent)
+    # What is changed afterwards still arrives.
+    daemon.apply(cluster("blue", connect_timeout="3s"))
+    wait_synced(daemon, node)
+
+
+def test_sotw(t):
+    """SotW: every type is created, changed and deleted under traffic, the daemon restarts, and no request fails"""
+    change_everything(t, "sotw")
+
+
+def test_delta(t):
+    """delta: the same, and after the restart no resource is sent again"""
+    change_everything(t, "delta")
