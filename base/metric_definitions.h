@@ -20,6 +20,9 @@ inline constexpr Definition kResponses = {Definition::Kind::kCounter, "signalbox
                                           "Discovery responses written, by resource type", "type"};
 inline constexpr Definition kResponseBytes = {Definition::Kind::kCounter, "signalbox_response_bytes_total",
                                               "Bytes of the discovery responses written, by resource type", "type"};
+inline constexpr Definition kResponseResources = {Definition::Kind::kCounter, "signalbox_response_resources_total",
+                                                  "Resources that discovery responses carried, by resource type",
+                                                  "type"};
 inline constexpr Definition kAcks = {Definition::Kind::kCounter, "signalbox_acks_total",
                                      "Responses that a proxy accepted, by resource type", "type"};
 inline constexpr Definition kNacks = {Definition::Kind::kCounter, "signalbox_nacks_total",

@@ -1,0 +1,189 @@
+#include "server/daemon/daemon.h"
+
+#include <unistd.h>
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric_definitions.h"
+#include "base/metrics.h"
+#include "base/process_metrics.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "base/timers.h"
+#include "base/version.h"
+#include "server/admin/config.h"
+#include "server/admin/grpc_service.h"
+#include "server/admin/nodes.h"
+#include "server/admin/snapshot_judge.h"
+#include "server/admin/system.h"
+#include "server/daemon/admin_server.h"
+#include "server/daemon/open_store.h"
+#include "server/daemon/telemetry.h"
+#include "server/descriptors/descriptors.h"
+#include "server/fleet/fleet.h"
+#include "server/http/http_server.h"
+#include "server/publish/publisher.h"
+#include "server/snapshot/snapshot_builder.h"
+#include "server/snapshot/snapshot_cache.h"
+#include "server/types/references.h"
+#include "server/types/registry.h"
+#include "server/xds/grpc/ads_service.h"
+#include "server/xds/grpc/xds_server.h"
+
+namespace signalbox {
+namespace {
+
+// How long calls under way may take at the end.
+constexpr absl::Duration kAdminGrace = absl::Seconds(2);
+// A loop that has not come round for this long is stuck: it polls every second.
+constexpr absl::Duration kStuck = absl::Seconds(30);
+
+}  // namespace
+
+// In the order in which each needs those before it.
+struct Daemon::Parts {
+  SystemClock clock;
+  SystemRandom random;
+  MetricRegistry metrics;
+  absl::Time started;
+  std::unique_ptr<Descriptors> descriptors;
+  TypeRegistry types;
+  std::optional<References> references;
+  std::optional<SnapshotBuilder> builder;
+  std::unique_ptr<ResourceStore> store;
+  std::optional<Telemetry> telemetry;
+  std::optional<Fleet> fleet;
+  SnapshotCache snapshots;
+  DiffCache diffs;
+  TypeSetInterner sets;
+  NameSetInterner names;
+  NodeMemories memories;
+  std::optional<ThreadTimers> timers;
+  std::optional<Publisher> publisher;
+  SessionContext sessions;
+  StreamContext streams;
+  std::optional<AdsService> ads;
+  std::unique_ptr<XdsServer> xds_server;
+  std::unique_ptr<HttpServer> http_server;
+  std::optional<ConfigHandler> config;
+  std::optional<NodesHandler> nodes;
+  std::optional<SystemHandler> system;
+  PeerUsers users;
+  std::optional<AdminServices> admin_services;
+  std::unique_ptr<AdminServer> admin_server;
+  std::string admin_socket;
+  std::vector<std::unique_ptr<MetricRegistry::Registration>> collectors;
+};
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& settings) {
+  auto parts = std::make_unique<Parts>();
+  Parts& p = *parts;
+  const NodeGroupName group{std::string(kDefaultNamespace), std::string(kDefaultGroup)};
+  p.started = p.clock.Now();
+  SB_ASSIGN_OR_RETURN(p.descriptors, Descriptors::Create());
+  p.references.emplace(p.descriptors.get());
+  p.builder.emplace(&p.types, &*p.references);
+  SB_ASSIGN_OR_RETURN(p.store, OpenStore(settings.store, &p.clock, &p.random));
+  const StoreInfo store_info = p.store->Info();
+  log::Info("store open", {{"store", store_info.driver},
+                           {"version", store_info.library_version},
+                           {"location", store_info.location},
+                           {"schema", store_info.schema_version}});
+  p.telemetry.emplace(&p.metrics, &p.types, &p.clock);
+  p.fleet.emplace(&p.clock);
+  p.timers.emplace(&p.clock);
+  p.publisher.emplace(group, p.store.get(), &*p.builder, &p.snapshots, &*p.telemetry, &p.clock);
+  SB_RETURN_IF_ERROR(p.publisher->Start());
+
+  p.sessions.registry = &p.types;
+  p.sessions.diffs = &p.diffs;
+  p.sessions.sets = &p.sets;
+  p.sessions.names = &p.names;
+  p.sessions.server_id = absl::StrCat("signalbox ", kVersion);
+  p.sessions.overrun_after = settings.overrun_after;
+  p.sessions.warm_timeout = settings.warm_timeout;
+  p.sessions.hold_max = settings.hold_max;
+  p.sessions.ack_deadline = settings.ack_deadline;
+  p.streams = {&p.snapshots, &*p.fleet, &p.memories, &*p.timers, &*p.telemetry, &p.clock};
+  p.ads.emplace(&p.streams, &p.sessions, &p.random);
+  SB_ASSIGN_OR_RETURN(p.xds_server, XdsServer::Start(settings.xds_listen, &*p.ads));
+
+  const auto live = [&p] {
+    const absl::Duration silent = p.clock.Monotonic() - p.publisher->LastTick();
+    if (silent < kStuck) return Health{};
+    return Health{false, {absl::StrCat("the publisher has not moved for ", absl::FormatDuration(silent))}};
+  };
+  // The first snapshot is loaded and the listeners are bound before this is asked for the first time.
+  const auto ready = [&p, group] {
+    const SnapshotPtr snapshot = p.snapshots.Current(group);
+    return Health{true, {absl::StrCat("revision ", snapshot->revision.number)}};
+  };
+  SB_ASSIGN_OR_RETURN(p.http_server, HttpServer::Start(settings.http_listen,
+                                                       {live, ready, [&p] { return p.metrics.Serialize(); }}));
+
+  const FleetView fleet{[&p] { return p.fleet->List(); },
+                        [&p, group] { return p.snapshots.Current(group)->revision; }};
+  const auto resource_counts = [&p, group] {
+    std::map<std::string, int> counts;
+    const SnapshotPtr snapshot = p.snapshots.Current(group);
+    for (const ResourceType* type : p.types.in_push_order()) {
+      counts[std::string(type->short_name())] = static_cast<int>(snapshot->types[type->index()]->size());
+    }
+    return counts;
+  };
+  p.config.emplace(p.store.get(), p.descriptors.get(), &p.types,
+                   JudgeBySnapshot(&*p.builder, &p.snapshots, group, p.store.get()));
+  p.nodes.emplace(fleet);
+  p.system.emplace(
+      DaemonFacts{kVersion, p.started, ::getpid(), p.xds_server->address(), p.http_server->address()},
+      p.store.get(), fleet, resource_counts);
+  p.admin_services.emplace(&*p.config, &*p.nodes, &*p.system, [&p](const grpc::ServerContext& context) {
+    return Caller{p.users.NameOf(context.peer())};
+  });
+  SB_ASSIGN_OR_RETURN(p.admin_server, AdminServer::Start(settings.admin_socket, &*p.admin_services, &p.users));
+  p.admin_socket = settings.admin_socket;
+
+  p.metrics.GaugeOf(metrics::kBuildInfo, kVersion).Set(1);
+  p.collectors.push_back(p.metrics.AddCollector(CollectProcessMetrics));
+  p.collectors.push_back(p.metrics.AddCollector([&p](Samples* samples) {
+    std::map<NodeState, int> states;
+    for (const NodeStatus& node : p.fleet->List()) ++states[node.state];
+    for (const NodeState state : {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
+                                  NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
+      samples->Set(metrics::kNodes, NodeStateName(state), states[state]);
+    }
+    const absl::StatusOr<int64_t> bytes = p.store->SizeBytes();
+    if (bytes.ok()) samples->Set(metrics::kStoreSizeBytes, "config", static_cast<double>(*bytes));
+  }));
+  log::Info("serving", {{"version", kVersion},
+                        {"xds", p.xds_server->address()},
+                        {"http", p.http_server->address()},
+                        {"admin", p.admin_socket},
+                        {"pid", ::getpid()}});
+  return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
+}
+
+Daemon::~Daemon() {
+  Parts& p = *parts_;
+  // No new changes, then no proxies, then nothing that reads the store.
+  p.admin_server->Stop(kAdminGrace);
+  p.collectors.clear();
+  p.http_server.reset();
+  p.xds_server->Stop(absl::ZeroDuration());
+  p.store->Close();
+  p.publisher.reset();
+  log::Info("stopped");
+}
+
+const std::string& Daemon::xds_address() const { return parts_->xds_server->address(); }
+const std::string& Daemon::http_address() const { return parts_->http_server->address(); }
+const std::string& Daemon::admin_socket() const { return parts_->admin_socket; }
+
+}  // namespace signalbox

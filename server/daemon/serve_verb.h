@@ -1,0 +1,10 @@
+#pragma once
+
+#include "cli/verb.h"
+
+namespace signalbox {
+
+// `signalbox serve`: runs the daemon until SIGTERM or SIGINT.
+cli::Verb ServeVerb();
+
+}  // namespace signalbox
