@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/log.h"
+#include "options/options.h"
+
+namespace signalbox::options {
+
+// Where the store is.
+struct StoreSettings {
+  enum class Kind { kSqlite, kSqliteInMemory };
+  Kind kind = Kind::kSqlite;
+  // Of kSqlite: the directory of its files.
+  std::string directory;
+};
+
+// Every option's value, typed, with what follows from others filled in. A plain value.
+struct Settings {
+  // Works them out and checks them against each other.
+  //   kInvalidArgument  something does not fit; one line for each thing, which names the key and where it was set
+  static absl::StatusOr<Settings> Resolve(const Options& options, const Sources& sources);
+
+  std::string environment;
+  // The daemon's own files; "" when the store is in memory and nothing else was said.
+  std::string state_dir;
+  StoreSettings store;
+
+  std::string xds_listen;
+  bool xds_insecure = false;
+  absl::Duration ack_deadline;
+  absl::Duration overrun_after;
+  absl::Duration warm_timeout;
+  absl::Duration hold_max;
+
+  // The Unix socket's path. Unless given: /run/signalbox/admin.sock for root, else $XDG_RUNTIME_DIR/signalbox/admin.sock,
+  // else admin.sock in the directory where state is kept.
+  std::string admin_socket;
+
+  std::string http_listen;
+  bool http_insecure = false;
+
+  log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kAuto;
+};
+
+// The value that is in effect, as text, for people: what was worked out where nothing was said; without passwords.
+std::string Shown(const Option& option, const Options& options, const Settings& settings);
+
+}  // namespace signalbox::options
