@@ -1,0 +1,116 @@
+#include "cli/config_verbs.h"
+
+#include <fstream>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "absl/strings/str_replace.h"
+#include "cli/app.h"
+#include "cli/exit_code.h"
+#include "cli/server_target.h"
+#include "cli/version_verb.h"
+#include "tests/testing/temp_dir.h"
+
+namespace signalbox::cli {
+namespace {
+
+struct Result {
+  ExitCode code;
+  std::string out;
+  std::string err;
+};
+
+// `dir` is the user's home; its name is "DIR" in what comes back.
+Result Run(const std::vector<std::string>& args, const testing::TempDir& dir) {
+  std::istringstream in;
+  std::ostringstream out, err;
+  const ExitCode code = RunApp(args, {ConfigCheckVerb(), ConfigShowVerb(), VersionVerb()},
+                               {.in = &in,
+                                .out = &out,
+                                .err = &err,
+                                .environment = {{"HOME", dir.path()},
+                                                {"XDG_CONFIG_HOME", dir.path()},
+                                                {"XDG_RUNTIME_DIR", "/run/u"}}});
+  return {code, absl::StrReplaceAll(out.str(), {{dir.path(), "DIR"}}),
+          absl::StrReplaceAll(err.str(), {{dir.path(), "DIR"}})};
+}
+
+TEST_CASE("the version is printed in every format") {
+  const testing::TempDir dir;
+  CHECK(Run({"version"}, dir).out == "signalbox 0.1.0\n");
+  CHECK(Run({"version", "-o", "json"}, dir).out ==
+        "{\n  \"schemaVersion\": 1,\n  \"kind\": \"Version\",\n  \"data\": {\n    \"version\": \"0.1.0\"\n  }\n}\n");
+  CHECK(Run({"version", "-o", "yaml"}, dir).out == "schemaVersion: 1\nkind: Version\ndata:\n  version: \"0.1.0\"\n");
+}
+
+TEST_CASE("a configuration is checked without starting anything") {
+  const testing::TempDir dir;
+  const Result none = Run({"config", "check"}, dir);
+  CHECK(none.code == ExitCode::kDone);
+  CHECK(none.out == "the configuration is valid; there is no file\n");
+
+  std::ofstream(dir.Join("good.toml")) << "[xds]\nlisten = \"127.0.0.1:0\"\n";
+  const Result good = Run({"config", "check", "--config", dir.Join("good.toml")}, dir);
+  CHECK(good.code == ExitCode::kDone);
+  CHECK(good.out == "the configuration is valid: DIR/good.toml\n");
+
+  std::ofstream(dir.Join("bad.toml")) << "[xds]\nlistne = \"127.0.0.1:0\"\nack_deadline = 5\n";
+  const Result bad = Run({"config", "check", "--config", dir.Join("bad.toml")}, dir);
+  CHECK(bad.code == ExitCode::kInvalid);
+  CHECK(bad.out == "");
+  CHECK(bad.err ==
+        "error: DIR/bad.toml:2:1: unknown key \"xds.listne\"; did you mean \"xds.listen\"?\n"
+        "error: DIR/bad.toml:3:16: xds.ack_deadline must be a string, not a number\n"
+        "hint: `signalbox config show --help` lists the options\n");
+
+  const Result crossed = Run({"config", "check", "--xds.listen", "0.0.0.0:1", "--config", dir.Join("good.toml")}, dir);
+  CHECK(crossed.code == ExitCode::kInvalid);
+  CHECK(Run({"config", "check", "--xds.listen", "0.0.0.0:1", "--xds.insecure"}, dir).code == ExitCode::kDone);
+}
+
+TEST_CASE("options are flags, in which underscores and dashes are the same") {
+  const testing::TempDir dir;
+  for (const char* flag : {"--xds.ordering.hold_max", "--xds.ordering.hold-max"}) {
+    const Result result = Run({"config", "show", "--origin", flag, "5m"}, dir);
+    CHECK(result.err == "");
+    CHECK(result.out.find("5m") != std::string::npos);
+    CHECK(result.out.find("--xds.ordering.hold-max") != std::string::npos);
+  }
+  CHECK(Run({"config", "show", "--xds.ordering.hold_mx", "5m"}, dir).err ==
+        "error: unknown flag --xds.ordering.hold-mx; did you mean \"--xds.ordering.hold-max\"?\n"
+        "hint: `signalbox config show --help` lists what there is\n");
+}
+
+TEST_CASE("the configuration is shown, with origins when asked") {
+  const testing::TempDir dir;
+  std::ofstream(dir.Join("a.toml")) << "\nlog.level = \"debug\"\n";
+  const Result plain = Run({"config", "show", "--config", dir.Join("a.toml")}, dir);
+  CHECK(plain.code == ExitCode::kDone);
+  CHECK(plain.out.find("ORIGIN") == std::string::npos);
+  CHECK(plain.out.find("store.url                   sqlite:///DIR/.local/state/signalbox/data\n") != std::string::npos);
+  const Result origins = Run({"config", "show", "--origin", "--config", dir.Join("a.toml")}, dir);
+  CHECK(origins.out.find("DIR/a.toml:2\n") != std::string::npos);
+  const Result lines = Run({"config", "show", "-o", "jsonl", "--config", dir.Join("a.toml")}, dir);
+  CHECK(lines.out.find("{\"key\":\"log.level\",\"value\":\"debug\",\"origin\":\"DIR/a.toml:2\"}\n") != std::string::npos);
+}
+
+TEST_CASE("the daemon is where --server says, else where the options say") {
+  const testing::TempDir dir;
+  std::map<std::string, std::string> told = {{"HOME", dir.path()}, {"XDG_RUNTIME_DIR", "/run/u"}};
+  told["SIGNALBOX_ADMIN_SOCKET"] = "/some/where.sock";
+  Context context = {.out = nullptr, .in = nullptr, .environment = &told};
+  CHECK(*ServerTarget(context) == "unix:/some/where.sock");
+  context.server = "unix:/x";
+  CHECK(*ServerTarget(context) == "unix:/x");
+  context.server = "localhost:18001";
+  CHECK(*ServerTarget(context) == "localhost:18001");
+  for (const char* wrong : {"unix:", "localhost", "localhost:0", "http://x"}) {
+    context.server = wrong;
+    CHECK(ServerTarget(context).status().message() ==
+          "--server \"" + std::string(wrong) + "\" is neither unix:PATH nor HOST:PORT");
+  }
+}
+
+}  // namespace
+}  // namespace signalbox::cli
