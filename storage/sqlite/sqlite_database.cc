@@ -306,7 +306,11 @@ void SqliteDatabase::CheckpointLoop() {
 }
 
 absl::StatusOr<int64_t> SqliteDatabase::SizeBytes() {
-  if (!in_memory()) return FileBytes(options_.path) + FileBytes(options_.path + "-wal");
+  if (!in_memory()) {
+    MutexLock lock(&mu_);
+    if (closing_) return errors::StoreClosing();
+    return FileBytes(options_.path) + FileBytes(options_.path + "-wal");
+  }
   SB_ASSIGN_OR_RETURN(const Lease lease, Reader());
   SqliteQuery query(lease.get(), kSizeInMemory);
   const int64_t bytes = query.Step() ? query.Int(0) : 0;

@@ -72,6 +72,7 @@ class SqliteDatabase {
   void MarkDamaged() SB_EXCLUDES(mu_);
 
   // Bytes of the file and its write-ahead log; in memory those of its pages.
+  //   kCancelled  Close was called
   absl::StatusOr<int64_t> SizeBytes() SB_EXCLUDES(mu_);
 
   // Waits for the leases that are out, refuses further ones, empties the write-ahead log into the file and closes it.
