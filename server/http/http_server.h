@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace signalbox {
+
+// How the daemon is, as one of the probes asks.
+struct Health {
+  bool ok = true;
+  // Why not, or what is degraded though it is ok: one line each, without newline.
+  std::vector<std::string> lines;
+};
+
+// What the HTTP port shows. Called from several threads at once, so safe from any; each must return at once, without
+// asking the database.
+struct HttpSources {
+  std::function<Health()> live;           // whether the daemon's loops tick
+  std::function<Health()> ready;          // whether a snapshot is loaded and the listeners are bound
+  std::function<std::string()> metrics;   // Prometheus' text format
+};
+
+// The HTTP port: GET and HEAD of /livez, /readyz and /metrics. A probe answers 200 or 503 with "ok" or "not ok" and the
+// lines. Every error is application/problem+json (RFC 9457). Requests are served by a few threads, each for a bounded
+// time; further connections wait.
+class HttpServer {
+ public:
+  // Binds and serves from now on. `address` is HOST:PORT, checked by the options; port 0 lets the system choose.
+  //   kInvalidArgument     the address is not HOST:PORT
+  //   kFailedPrecondition  it cannot be bound: the port is taken, or the address is not this machine's
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, HttpSources sources);
+
+  // Stops taking connections, waits for the requests being served and joins all threads.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Where it listens, with the port that the system chose.
+  const std::string& address() const { return address_; }
+
+ private:
+  struct Listener;
+
+  HttpServer(std::unique_ptr<Listener> listener, std::string address);
+
+  const std::unique_ptr<Listener> listener_;
+  const std::string address_;
+};
+
+}  // namespace signalbox

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+
+namespace signalbox::limits {
+
+// Threads that serve HTTP: probes, a scraper or two and a person. A connection that is open keeps one; further
+// connections wait in the kernel.
+inline constexpr size_t kHttpThreads = 8;
+
+// Accepted connections that wait for a thread. Beyond it nothing is accepted until a thread is free.
+inline constexpr size_t kHttpWaiting = 64;
+
+// A request's body: nothing here reads one. Beyond it: 413.
+inline constexpr size_t kMaxHttpBodyBytes = 4096;
+
+// How long a read or a write of a socket may stall, and how long an idle connection is kept, since each takes a thread.
+inline constexpr int kHttpStallSeconds = 5;
+inline constexpr int kHttpKeepAliveSeconds = 2;
+
+// Requests on one connection; then it is closed, so that nobody keeps a thread for ever.
+inline constexpr size_t kHttpRequestsPerConnection = 100;
+
+}  // namespace signalbox::limits

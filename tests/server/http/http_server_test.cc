@@ -1,0 +1,207 @@
+#include "server/http/http_server.h"
+
+#include <httplib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/listen_address.h"
+#include "server/http/limits.h"
+
+namespace signalbox {
+namespace {
+
+// A server on a port that the system chose, with answers that the test sets.
+class Served {
+ public:
+  Served() {
+    absl::StatusOr<std::unique_ptr<HttpServer>> started =
+        HttpServer::Start("127.0.0.1:0", {.live = [this] { return Health{.ok = live, .lines = {}}; },
+                                          .ready =
+                                              [this] {
+                                                return Health{.ok = ready,
+                                                              .lines = {ready ? "degraded: the store is away since 12:00"
+                                                                              : "no snapshot is loaded"}};
+                                              },
+                                          .metrics = [] { return std::string("signalbox_revision 7\n"); }});
+    INFO(started.status().ToString());
+    REQUIRE(started.ok());
+    server = *std::move(started);
+  }
+
+  httplib::Client Client() const {
+    const ListenAddress address = *ParseListenAddress(server->address());
+    return httplib::Client(address.host, address.port);
+  }
+
+  // Sends bytes as they are and returns all that comes back until the server closes.
+  std::string Raw(const std::string& request) const {
+    const ListenAddress address = *ParseListenAddress(server->address());
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(address.port);
+    ::inet_pton(AF_INET, address.host.c_str(), &to.sin_addr);
+    REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);
+    const timeval limit = {.tv_sec = 20, .tv_usec = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    std::string answer;
+    char buffer[4096];
+    ssize_t n;
+    while ((n = ::recv(fd, buffer, sizeof(buffer), 0)) > 0) answer.append(buffer, static_cast<size_t>(n));
+    ::close(fd);
+    return answer;
+  }
+
+  std::atomic<bool> live = true;
+  std::atomic<bool> ready = true;
+  std::unique_ptr<HttpServer> server;
+};
+
+TEST_CASE("the probes say how the daemon is, and why") {
+  Served served;
+  httplib::Client client = served.Client();
+  struct Case {
+    bool live;
+    bool ready;
+    const char* path;
+    int status;
+    const char* body;
+  };
+  const Case cases[] = {
+      {true, true, "/livez", 200, "ok\n"},
+      {true, true, "/readyz", 200, "ok\ndegraded: the store is away since 12:00\n"},
+      {true, false, "/readyz", 503, "not ok\nno snapshot is loaded\n"},
+      {true, false, "/livez", 200, "ok\n"},
+      {false, true, "/livez", 503, "not ok\n"},
+  };
+  for (const Case& c : cases) {
+    served.live = c.live;
+    served.ready = c.ready;
+    const httplib::Result result = client.Get(c.path);
+    REQUIRE(result);
+    CHECK(result->status == c.status);
+    CHECK(result->body == c.body);
+    CHECK(result->get_header_value("Content-Type") == "text/plain; charset=utf-8");
+    CHECK(result->get_header_value("Cache-Control") == "no-store");
+  }
+}
+
+TEST_CASE("metrics are served as Prometheus expects them") {
+  const Served served;
+  const httplib::Result result = served.Client().Get("/metrics");
+  REQUIRE(result);
+  CHECK(result->status == 200);
+  CHECK(result->body == "signalbox_revision 7\n");
+  CHECK(result->get_header_value("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
+}
+
+TEST_CASE("HEAD answers as GET does, without the body") {
+  const Served served;
+  const httplib::Result result = served.Client().Head("/readyz");
+  REQUIRE(result);
+  CHECK(result->status == 200);
+  CHECK(result->body == "");
+}
+
+TEST_CASE("what is not there, and what may not be done, is a problem document") {
+  const Served served;
+  httplib::Client client = served.Client();
+  const httplib::Result missing = client.Get("/nothing");
+  REQUIRE(missing);
+  CHECK(missing->status == 404);
+  CHECK(missing->get_header_value("Content-Type") == "application/problem+json");
+  CHECK(missing->body ==
+        "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"there is no /nothing; there are "
+        "/livez, /readyz, /metrics\"}\n");
+  for (const char* method : {"POST", "PUT", "DELETE", "PATCH", "OPTIONS"}) {
+    httplib::Request request;
+    request.method = method;
+    request.path = "/livez";
+    const httplib::Result refused = served.Client().send(request);
+    INFO(method);
+    REQUIRE(refused);
+    CHECK(refused->status == 405);
+    CHECK(refused->get_header_value("Allow") == "GET, HEAD");
+    CHECK(refused->get_header_value("Content-Type") == "application/problem+json");
+    CHECK(absl::StrContains(refused->body, absl::StrCat(method, " is not served here, only GET and HEAD")));
+  }
+}
+
+TEST_CASE("a request that is too large or no HTTP is refused, and the server goes on") {
+  const Served served;
+  const std::string close = "Connection: close\r\n\r\n";
+  CHECK(absl::StartsWith(served.Raw("garbage\r\n\r\n"), "HTTP/1.1 400 "));
+  CHECK(absl::StartsWith(served.Raw("GET /" + std::string(10000, 'a') + " HTTP/1.1\r\n" + close), "HTTP/1.1 414 "));
+  CHECK(absl::StartsWith(served.Raw("GET /livez HTTP/1.1\r\nX: " + std::string(10000, 'a') + "\r\n" + close),
+                         "HTTP/1.1 400 "));
+  const std::string body(limits::kMaxHttpBodyBytes + 1, 'a');
+  const std::string answer =
+      served.Raw(absl::StrCat("GET /livez HTTP/1.1\r\nContent-Length: ", body.size(), "\r\n", close, body));
+  CHECK((absl::StartsWith(answer, "HTTP/1.1 413 ") || absl::StartsWith(answer, "HTTP/1.1 200 ")));
+  const httplib::Result after = served.Client().Get("/livez");
+  REQUIRE(after);
+  CHECK(after->status == 200);
+}
+
+TEST_CASE("after a request with a body the connection is closed, so that nothing in it passes for a request") {
+  const Served served;
+  const std::string inner = "GET /metrics HTTP/1.1\r\n\r\n";
+  for (const char* line : {"POST /livez HTTP/1.1", "GET /livez HTTP/1.1"}) {
+    const std::string answer = served.Raw(absl::StrCat(line, "\r\nContent-Length: ", inner.size(), "\r\n\r\n", inner));
+    CHECK(absl::StrContains(answer, "Connection: close\r\n"));
+    CHECK_FALSE(absl::StrContains(answer, "signalbox_revision"));
+  }
+  CHECK_FALSE(absl::StrContains(served.Raw("GET /livez HTTP/1.1\r\n\r\n"), "Connection: close\r\n"));
+}
+
+TEST_CASE("a port that is taken is named with its key") {
+  const Served served;
+  const absl::StatusOr<std::unique_ptr<HttpServer>> second = HttpServer::Start(served.server->address(), {});
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(second.status().message() ==
+        absl::StrCat("http.listen: cannot listen on ", served.server->address(), ": Address already in use"));
+  // An address of the documentation range: never this machine's.
+  CHECK(HttpServer::Start("192.0.2.1:0", {}).status().message() ==
+        "http.listen: cannot listen on 192.0.2.1:0: Cannot assign requested address");
+  CHECK(HttpServer::Start("nonsense", {}).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE("more clients than threads are all served") {
+  const Served served;
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 3 * limits::kHttpThreads; ++i) {
+    threads.emplace_back([&] {
+      httplib::Client client = served.Client();
+      const httplib::Result result = client.Get("/livez");
+      if (result && result->status == 200) ++answered;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(answered == static_cast<int>(3 * limits::kHttpThreads));
+}
+
+TEST_CASE("a stopped server gives its port back") {
+  auto served = std::make_unique<Served>();
+  const std::string address = served->server->address();
+  httplib::Client idle = served->Client();
+  idle.set_keep_alive(true);
+  REQUIRE(idle.Get("/livez"));
+  served.reset();
+  CHECK(HttpServer::Start(address, {.live = [] { return Health{}; }}).ok());
+}
+
+}  // namespace
+}  // namespace signalbox
