@@ -35,6 +35,9 @@ SqliteConnection::SqliteConnection(std::string path, std::unique_ptr<SQLite::Dat
     : path_(std::move(path)), database_(std::move(database)) {
   // Checkpoints are the database's decision: after a failure the files stay as they are.
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+void SqliteConnection::WatchLog() {
   sqlite3_wal_hook(
       database_->getHandle(),
       [](void* self, sqlite3*, const char*, int frames) {

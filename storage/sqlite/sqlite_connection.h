@@ -60,7 +60,9 @@ class SqliteConnection {
   // Rows that the last INSERT, UPDATE or DELETE changed.
   int64_t ChangedRows() const;
   bool InTransaction() const;
-  // Frames in the write-ahead log after the last commit on this connection.
+  // Counts what this connection writes to the write-ahead log from now on. PRAGMA wal_autocheckpoint ends it.
+  void WatchLog();
+  // Frames in that log after the last commit on this connection.
   int64_t log_frames() const { return log_frames_; }
   // Whether anything was written to that log since the last call.
   bool TakeLogWritten() { return std::exchange(log_written_, false); }

@@ -195,6 +195,7 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteDatabase::OpenConnection
   // Before any setting: journal_mode would change another program's file.
   if (!in_memory()) SB_RETURN_IF_ERROR(CheckOwner(connection.get(), options_.application_id, options_.path));
   SB_RETURN_IF_ERROR(ApplySettings(connection.get(), in_memory(), access, options_.path));
+  connection->WatchLog();
   return connection;
 }
 

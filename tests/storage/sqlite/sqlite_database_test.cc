@@ -1,0 +1,154 @@
+#include "storage/sqlite/sqlite_database.h"
+
+#include <catch2/catch.hpp>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/sqlite/sqlite_connection.h"
+#include "tests/testing/temp_dir.h"
+
+namespace signalbox {
+namespace {
+
+constexpr Sql kMakeTable = {"make", "CREATE TABLE t (a BLOB)"};
+constexpr Sql kInsert = {"insert", "INSERT INTO t VALUES (zeroblob(1000000))"};
+constexpr Sql kCount = {"count", "SELECT count(*) FROM t"};
+
+std::string Read(const SqliteDatabase::Lease& lease, const char* pragma) {
+  SqliteQuery query(lease.get(), {"read", pragma});
+  return query.Step() ? std::string(query.Text(0)) : std::string(query.status().message());
+}
+
+int64_t BytesOf(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 ? info.st_size : -1;
+}
+
+std::unique_ptr<SqliteDatabase> MustOpen(const std::string& path) {
+  auto database = SqliteDatabase::Open({.path = path, .application_id = 7});
+  REQUIRE(database.ok());
+  return *std::move(database);
+}
+
+TEST_CASE("every setting that durability rests on is made on every connection") {
+  testing::TempDir directory;
+  const auto database = MustOpen(directory.Join("f.db"));
+  const auto writer = database->Writer();
+  const auto reader = database->Reader();
+  for (const auto* lease : {&*writer, &*reader}) {
+    CHECK(Read(*lease, "PRAGMA journal_mode") == "wal");
+    CHECK(Read(*lease, "PRAGMA synchronous") == "2");
+    CHECK(Read(*lease, "PRAGMA foreign_keys") == "1");
+    CHECK(Read(*lease, "PRAGMA busy_timeout") == "5000");
+    CHECK(Read(*lease, "PRAGMA wal_autocheckpoint") == "0");
+    CHECK(Read(*lease, "PRAGMA journal_size_limit") == "67108864");
+    CHECK(Read(*lease, "PRAGMA temp_store") == "2");
+    CHECK(Read(*lease, "PRAGMA trusted_schema") == "0");
+    CHECK(Read(*lease, "PRAGMA cell_size_check") == "1");
+    CHECK(Read(*lease, "PRAGMA mmap_size") == "0");
+  }
+  CHECK(Read(*writer, "PRAGMA query_only") == "0");
+  CHECK(Read(*reader, "PRAGMA query_only") == "1");
+  CHECK(!reader->get()->Execute(kMakeTable).ok());
+}
+
+TEST_CASE("the file is its owner's alone") {
+  testing::TempDir directory;
+  const auto database = MustOpen(directory.Join("f.db"));
+  struct stat info;
+  REQUIRE(::stat(directory.Join("f.db").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a file of another program is refused and left as it is") {
+  testing::TempDir directory;
+  {
+    const auto other = SqliteConnection::Open(directory.Join("f.db"), SqliteConnection::Access::kReadWrite);
+    REQUIRE((*other)->Execute(kMakeTable).ok());
+  }
+  std::ifstream before_file(directory.Join("f.db"), std::ios::binary);
+  const std::string before{std::istreambuf_iterator<char>(before_file), {}};
+  const auto refused = SqliteDatabase::Open({.path = directory.Join("f.db"), .application_id = 7});
+  CHECK(refused.status().code() == absl::StatusCode::kFailedPrecondition);
+  std::ifstream after_file(directory.Join("f.db"), std::ios::binary);
+  CHECK(before == std::string{std::istreambuf_iterator<char>(after_file), {}});
+}
+
+TEST_CASE("a file that is no database is damaged") {
+  testing::TempDir directory;
+  std::ofstream(directory.Join("f.db")) << std::string(8192, 'x');
+  const auto refused = SqliteDatabase::Open({.path = directory.Join("f.db"), .application_id = 7});
+  CHECK(refused.status().code() == absl::StatusCode::kDataLoss);
+}
+
+TEST_CASE("a directory that is missing is refused") {
+  testing::TempDir directory;
+  CHECK(SqliteDatabase::Open({.path = directory.Join("none/f.db"), .application_id = 7}).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_CASE("a large log is moved into the file while the database is in use, and all of it at the end") {
+  testing::TempDir directory;
+  const std::string path = directory.Join("f.db");
+  auto database = MustOpen(path);
+  {
+    const auto writer = database->Writer();
+    REQUIRE(writer->get()->Execute({"mark", "PRAGMA application_id = 7"}).ok());
+    REQUIRE(writer->get()->Execute(kMakeTable).ok());
+  }
+  // The log starts again from its beginning after each complete checkpoint, so it stays far below what is written.
+  for (int i = 0; i < 40; ++i) REQUIRE(database->Writer()->get()->Execute(kInsert).ok());
+  CHECK(BytesOf(path + "-wal") < 30'000'000);
+  CHECK(BytesOf(path) > 10'000'000);
+  database->Close();
+  CHECK(BytesOf(path + "-wal") <= 0);
+  CHECK(BytesOf(path) > 40'000'000);
+
+  database = MustOpen(path);
+  const auto reader = database->Reader();
+  SqliteQuery count(reader->get(), kCount);
+  REQUIRE(count.Step());
+  CHECK(count.Int(0) == 40);
+}
+
+TEST_CASE("closing waits for the leases that are out and refuses further ones") {
+  testing::TempDir directory;
+  const auto database = MustOpen(directory.Join("f.db"));
+  std::optional<SqliteDatabase::Lease> lease = *database->Reader();
+  std::thread closer([&] { database->Close(); });
+  while (database->Writer().ok()) std::this_thread::yield();
+  CHECK(database->Reader().status().code() == absl::StatusCode::kCancelled);
+  CHECK(lease->get()->Execute(kCount).code() != absl::StatusCode::kOk);  // usable still: there is no such table
+  lease.reset();
+  closer.join();
+}
+
+TEST_CASE("after damage was found the file is read, not written") {
+  testing::TempDir directory;
+  const auto database = MustOpen(directory.Join("f.db"));
+  database->MarkDamaged();
+  CHECK(database->Writer().status().code() == absl::StatusCode::kDataLoss);
+  CHECK(database->Reader().ok());
+}
+
+TEST_CASE("in memory one connection does everything, for one user at a time") {
+  const auto database = MustOpen("");
+  {
+    const auto writer = database->Writer();
+    REQUIRE(writer->get()->Execute(kMakeTable).ok());
+    REQUIRE(writer->get()->Execute(kInsert).ok());
+  }
+  CHECK(Read(*database->Reader(), "SELECT count(*) FROM t") == "1");
+  CHECK(database->SizeBytes().value() > 1'000'000);
+}
+
+}  // namespace
+}  // namespace signalbox
