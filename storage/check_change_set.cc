@@ -14,8 +14,8 @@
 namespace signalbox {
 namespace {
 
-// The number of bytes of the UTF-8 sequence at the start of `text`, or 0 when it is none (overlong forms, surrogates
-// and what lies beyond U+10FFFF are none).
+// The number of bytes of the UTF-8 sequence at the start of `text`, or 0 when it is none (overlong
+// forms, surrogates and what lies beyond U+10FFFF are none).
 size_t SequenceLength(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const auto follows = [&](size_t i, uint8_t low, uint8_t high) {
@@ -54,13 +54,16 @@ absl::Status CheckText(absl::string_view what, absl::string_view text, size_t li
 }
 
 absl::Status CheckKey(const ResourceKey& key) {
-  SB_RETURN_IF_ERROR(CheckText("a resource's namespace", key.namespace_name, limits::kMaxNameBytes));
+  SB_RETURN_IF_ERROR(
+      CheckText("a resource's namespace", key.namespace_name, limits::kMaxNameBytes));
   SB_RETURN_IF_ERROR(CheckText("a resource's type", key.type, limits::kMaxNameBytes));
   return CheckText("a resource's name", key.name, limits::kMaxNameBytes);
 }
 
 absl::Status CheckRecord(const ResourceKey& key, const Record& record) {
-  const auto of = [&](absl::string_view what) { return absl::StrCat("the ", what, " of ", key.ToString()); };
+  const auto of = [&](absl::string_view what) {
+    return absl::StrCat("the ", what, " of ", key.ToString());
+  };
   if (record.body.size() > limits::kMaxBodyBytes) {
     return errors::TooLarge(of("body"), record.body.size(), limits::kMaxBodyBytes);
   }
@@ -89,7 +92,8 @@ absl::Status CheckRecord(const ResourceKey& key, const Record& record) {
 absl::Status CheckChangeSet(const ChangeSet& changes, const Preconditions& preconditions) {
   const size_t count = changes.upserts.size() + changes.removals.size();
   if (count > limits::kMaxChangesPerCommit) {
-    return errors::TooLarge("the number of resources in one request", count, limits::kMaxChangesPerCommit);
+    return errors::TooLarge("the number of resources in one request", count,
+                            limits::kMaxChangesPerCommit);
   }
   SB_RETURN_IF_ERROR(CheckText("the author", changes.author, limits::kMaxNameBytes));
   SB_RETURN_IF_ERROR(CheckText("the message", changes.message, limits::kMaxMessageBytes));
@@ -112,8 +116,8 @@ absl::Status CheckChangeSet(const ChangeSet& changes, const Preconditions& preco
     return errors::TooLarge("the sum of the bodies in one request", bytes, limits::kMaxCommitBytes);
   }
   if (preconditions.expected_changes.size() > limits::kMaxChangesPerCommit) {
-    return errors::TooLarge("the number of etags in one request", preconditions.expected_changes.size(),
-                            limits::kMaxChangesPerCommit);
+    return errors::TooLarge("the number of etags in one request",
+                            preconditions.expected_changes.size(), limits::kMaxChangesPerCommit);
   }
   return absl::OkStatus();
 }

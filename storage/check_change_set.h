@@ -6,8 +6,9 @@
 
 namespace signalbox {
 
-// What every backend refuses before it looks at the database, so that all refuse alike: sizes beyond storage/limits.h,
-// text that holds NUL or is not UTF-8, a key that stands twice. Bodies are bytes and may hold anything. Pure.
+// What every backend refuses before it looks at the database, so that all refuse alike: sizes
+// beyond storage/limits.h, text that holds NUL or is not UTF-8, a key that stands twice. Bodies are
+// bytes and may hold anything. Pure.
 //   kInvalidArgument  the text names what is wrong and, where there is one, the resource
 absl::Status CheckChangeSet(const ChangeSet& changes, const Preconditions& preconditions);
 

@@ -5,8 +5,8 @@
 namespace signalbox::errors {
 
 absl::Status RevisionConflict(Revision expected, Revision head) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("expected revision ", expected.number, ", but the head is revision ", head.number));
+  return absl::FailedPreconditionError(absl::StrCat("expected revision ", expected.number,
+                                                    ", but the head is revision ", head.number));
 }
 
 absl::Status EtagConflict(const ResourceKey& key) {
@@ -15,32 +15,34 @@ absl::Status EtagConflict(const ResourceKey& key) {
 }
 
 absl::Status HeadMoved(int judgements) {
-  return absl::AbortedError(
-      absl::StrCat("other changes were committed under ", judgements, " judgements of this one; nothing was written"));
+  return absl::AbortedError(absl::StrCat("other changes were committed under ", judgements,
+                                         " judgements of this one; nothing was written"));
 }
 
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head) {
   return absl::AbortedError(absl::StrCat("the change was judged on revision ", judged_on.number,
-                                         ", which is not kept or too far from the head, revision ", head.number,
-                                         "; nothing was written"));
+                                         ", which is not kept or too far from the head, revision ",
+                                         head.number, "; nothing was written"));
 }
 
 absl::Status RequestIdReused(absl::string_view request_id) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("request id \"", request_id, "\" was used for another request within the last 24 h"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "request id \"", request_id, "\" was used for another request within the last 24 h"));
 }
 
 absl::Status NoSuchResource(const ResourceKey& key) {
-  return absl::NotFoundError(absl::StrCat("there is no ", key.type, "/", key.name, " in namespace ",
-                                          key.namespace_name));
+  return absl::NotFoundError(
+      absl::StrCat("there is no ", key.type, "/", key.name, " in namespace ", key.namespace_name));
 }
 
 absl::Status RevisionNotKept(Revision revision) {
-  return absl::OutOfRangeError(absl::StrCat("revision ", revision.number, " is not within the history kept"));
+  return absl::OutOfRangeError(
+      absl::StrCat("revision ", revision.number, " is not within the history kept"));
 }
 
 absl::Status TooLarge(absl::string_view what, size_t size, size_t limit) {
-  return absl::InvalidArgumentError(absl::StrCat(what, " is too large: ", size, ", the limit is ", limit));
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " is too large: ", size, ", the limit is ", limit));
 }
 
 absl::Status NotText(absl::string_view what) {
@@ -52,7 +54,8 @@ absl::Status DuplicateKey(const ResourceKey& key) {
 }
 
 absl::Status StoreFull(absl::string_view detail) {
-  return absl::ResourceExhaustedError(absl::StrCat("the store's disk is full; nothing was written: ", detail));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the store's disk is full; nothing was written: ", detail));
 }
 
 absl::Status StoreUnavailable(absl::string_view detail) {
@@ -79,18 +82,20 @@ absl::Status StoreUnfit(absl::string_view detail) {
 }
 
 absl::Status SchemaTooNew(absl::string_view path, int found, int known) {
-  return absl::FailedPreconditionError(absl::StrCat(path, " has schema version ", found,
-                                                    ", made by a newer signalbox; this one knows versions up to ",
-                                                    known, ": run the newer one"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, " has schema version ", found,
+      ", made by a newer signalbox; this one knows versions up to ", known, ": run the newer one"));
 }
 
 absl::Status MigrationsDiffer(absl::string_view path, absl::string_view versions) {
   return absl::FailedPreconditionError(
-      absl::StrCat("the migrations that were applied to ", path, " are not the ones that this signalbox has (version ",
-                   versions, "): run the signalbox that applied them"));
+      absl::StrCat("the migrations that were applied to ", path,
+                   " are not the ones that this signalbox has (version ", versions,
+                   "): run the signalbox that applied them"));
 }
 
-absl::Status MigrationFailed(absl::string_view path, int version, absl::string_view name, const absl::Status& cause) {
+absl::Status MigrationFailed(absl::string_view path, int version, absl::string_view name,
+                             const absl::Status& cause) {
   return absl::Status(cause.code(), absl::StrCat("migration ", version, " (", name, ") of ", path,
                                                  " failed and was undone: ", cause.message()));
 }

@@ -14,8 +14,8 @@ absl::Status RevisionConflict(Revision expected, Revision head);
 absl::Status EtagConflict(const ResourceKey& key);
 // kAborted: the head moved under every judgement; nothing was written. Retry.
 absl::Status HeadMoved(int judgements);
-// kAborted: from the revision that the change was judged on the head cannot be reached in one read: it is not kept, above
-// the head or far behind; nothing was written. Judge on the head, retry.
+// kAborted: from the revision that the change was judged on the head cannot be reached in one read:
+// it is not kept, above the head or far behind; nothing was written. Judge on the head, retry.
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head);
 // kInvalidArgument: the request id was used for another request. Choose a new one.
 absl::Status RequestIdReused(absl::string_view request_id);
@@ -31,24 +31,30 @@ absl::Status NotText(absl::string_view what);
 absl::Status DuplicateKey(const ResourceKey& key);
 // kResourceExhausted: the disk is full; nothing was written. Make room, retry.
 absl::Status StoreFull(absl::string_view detail);
-// kUnavailable: the database cannot be reached or failed; whether a commit was written is unknown: ask by request id.
+// kUnavailable: the database cannot be reached or failed; whether a commit was written is unknown:
+// ask by request id.
 absl::Status StoreUnavailable(absl::string_view detail);
 // kDataLoss: what is stored is not what was written; the store goes on read-only. Restore a backup.
 absl::Status StoreDamaged(absl::string_view detail);
-// kFailedPrecondition: another process has the store's directory; `holder` is its pid, or 0 when unknown.
+// kFailedPrecondition: another process has the store's directory; `holder` is its pid, or 0 when
+// unknown.
 absl::Status StoreLocked(absl::string_view directory, int holder);
-// kAborted: another program holds the database's lock; nothing was written. Retry; close the other program.
+// kAborted: another program holds the database's lock; nothing was written. Retry; close the other
+// program.
 absl::Status StoreBusy(absl::string_view detail);
-// kFailedPrecondition: the place, the file system or the library cannot keep what the store promises, or the file is not
-// a store; nothing was written. `detail` says what to do.
+// kFailedPrecondition: the place, the file system or the library cannot keep what the store
+// promises, or the file is not a store; nothing was written. `detail` says what to do.
 absl::Status StoreUnfit(absl::string_view detail);
-// kFailedPrecondition: `path` has schema `found`, made by a newer program; this one knows up to `known`. Run the newer one.
+// kFailedPrecondition: `path` has schema `found`, made by a newer program; this one knows up to
+// `known`. Run the newer one.
 absl::Status SchemaTooNew(absl::string_view path, int found, int known);
-// kFailedPrecondition: the migrations named (all whose text is not what was applied to `path`) differ. Run the program
-// that applied them.
+// kFailedPrecondition: the migrations named (all whose text is not what was applied to `path`)
+// differ. Run the program that applied them.
 absl::Status MigrationsDiffer(absl::string_view path, absl::string_view versions);
-// `cause` with the migration at fault in front of it; the code stays. The schema is what it was before that migration.
-absl::Status MigrationFailed(absl::string_view path, int version, absl::string_view name, const absl::Status& cause);
+// `cause` with the migration at fault in front of it; the code stays. The schema is what it was
+// before that migration.
+absl::Status MigrationFailed(absl::string_view path, int version, absl::string_view name,
+                             const absl::Status& cause);
 // kCancelled: the store is shutting down.
 absl::Status StoreClosing();
 

@@ -6,18 +6,19 @@
 
 namespace signalbox::limits {
 
-// One resource's body. Envoy's own largest listeners stay under 1 MiB; a gRPC client refuses messages over 4 MiB.
-// Beyond it: INVALID_ARGUMENT.
+// One resource's body. Envoy's own largest listeners stay under 1 MiB; a gRPC client refuses
+// messages over 4 MiB. Beyond it: INVALID_ARGUMENT.
 inline constexpr size_t kMaxBodyBytes = size_t{4} << 20;
 
 // A resource's name, a namespace's, a group's. Longer ones: INVALID_ARGUMENT.
 inline constexpr size_t kMaxNameBytes = 1024;
 
-// What a record says beside its body: targets, labels, annotations, owner and source together. As much as Kubernetes
-// gives annotations. Beyond it: INVALID_ARGUMENT.
+// What a record says beside its body: targets, labels, annotations, owner and source together. As
+// much as Kubernetes gives annotations. Beyond it: INVALID_ARGUMENT.
 inline constexpr size_t kMaxMetadataBytes = size_t{256} << 10;
 
-// Resources in one change set: one transaction must stay short, since it holds the writer. Beyond it: INVALID_ARGUMENT.
+// Resources in one change set: one transaction must stay short, since it holds the writer. Beyond
+// it: INVALID_ARGUMENT.
 inline constexpr size_t kMaxChangesPerCommit = 20000;
 
 // The sum of the bodies in one change set, for the same reason. Beyond it: INVALID_ARGUMENT.
@@ -33,8 +34,9 @@ inline constexpr int kMaxJudgements = 5;
 // Revisions that ChangesSince returns at most in one call; the caller asks again from the last one.
 inline constexpr int kMaxRevisionsPerRead = 1000;
 
-// The sum of the bodies that ChangesSince returns in one call, unless its first revision alone has more: a reader that
-// is far behind must not hold all of history in memory. The caller asks again from the last revision.
+// The sum of the bodies that ChangesSince returns in one call, unless its first revision alone has
+// more: a reader that is far behind must not hold all of history in memory. The caller asks again
+// from the last revision.
 inline constexpr size_t kMaxBytesPerRead = size_t{64} << 20;
 
 // How long a request id is remembered. A retry after that is a new request.

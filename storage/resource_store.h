@@ -18,7 +18,8 @@ namespace signalbox {
 // What the user demands of the head, apart from what the judge says.
 struct Preconditions {
   std::optional<Revision> expected_revision;
-  // The revision in which the resource last changed (what its etag says); Revision{0}: it must not exist.
+  // The revision in which the resource last changed (what its etag says); Revision{0}: it must not
+  // exist.
   std::map<ResourceKey, Revision> expected_changes;
 };
 
@@ -51,8 +52,8 @@ struct StoreInfo {
   int schema_version = 0;
 };
 
-// Resources and their history: the only truth. A revision is durable before it is visible, and visible in order.
-// Every method blocks and is safe from any thread. In all of them:
+// Resources and their history: the only truth. A revision is durable before it is visible, and
+// visible in order. Every method blocks and is safe from any thread. In all of them:
 //   kUnavailable   the database cannot be reached or failed
 //   kDataLoss      what is stored is damaged
 //   kCancelled     Close was called
@@ -60,21 +61,24 @@ class ResourceStore {
  public:
   virtual ~ResourceStore() = default;
 
-  // Makes `changes` the next revision, all or nothing. `judged_on` is the head that the caller judged them on; the writer
-  // asks `judge` again whenever the head is another by now. Upserts that equal what is stored and are the whole change
-  // make no revision, and those that are a part of it do not appear in the revision. The order in which it is decided:
-  // limits, request id, preconditions, removals, judge.
-  // `judge` must not call the store: its writer is held meanwhile.
-  //   kInvalidArgument     a limit of storage/limits.h, text that is not UTF-8, a key twice, a request id used otherwise
+  // Makes `changes` the next revision, all or nothing. `judged_on` is the head that the caller
+  // judged them on; the writer asks `judge` again whenever the head is another by now. Upserts that
+  // equal what is stored and are the whole change make no revision, and those that are a part of it
+  // do not appear in the revision. The order in which it is decided: limits, request id,
+  // preconditions, removals, judge. `judge` must not call the store: its writer is held meanwhile.
+  //   kInvalidArgument     a limit of storage/limits.h, text that is not UTF-8, a key twice, a
+  //                        request id used otherwise
   //   kFailedPrecondition  `preconditions` do not hold
   //   kNotFound            a removal names what is not there
-  //   kAborted             the head moved under limits::kMaxJudgements judgements, or `judged_on` is not within the
-  //                        history kept, or another program holds the database. Judge on the head and retry.
+  //   kAborted             the head moved under limits::kMaxJudgements judgements, or `judged_on`
+  //                        is not within the history kept, or another program holds the database.
+  //                        Judge on the head and retry.
   //   kResourceExhausted   the disk is full
   //   kUnavailable         whether it was written is unknown: ask again with the same request id
   //   any                  what `judge` returned
   // Nothing was written in every case but kUnavailable.
-  virtual absl::StatusOr<Committed> Commit(const ChangeSet& changes, Revision judged_on, const Judge& judge,
+  virtual absl::StatusOr<Committed> Commit(const ChangeSet& changes, Revision judged_on,
+                                           const Judge& judge,
                                            const Preconditions& preconditions) = 0;
 
   // The head, read from the database.
@@ -83,14 +87,15 @@ class ResourceStore {
   // Everything at the head, in one consistent read; each record is checked against its hash.
   virtual absl::StatusOr<HeadState> LoadHead() = 0;
 
-  // The revisions after `after`, oldest first, contiguous, checked against their hashes and the chain; none at the head.
-  // At most limits::kMaxRevisionsPerRead of them and limits::kMaxBytesPerRead of bodies: ask again from the last one.
+  // The revisions after `after`, oldest first, contiguous, checked against their hashes and the
+  // chain; none at the head. At most limits::kMaxRevisionsPerRead of them and
+  // limits::kMaxBytesPerRead of bodies: ask again from the last one.
   //   kOutOfRange  `after` is below the history kept or above the head: use LoadHead
   virtual absl::StatusOr<std::vector<RevisionChanges>> ChangesSince(Revision after) = 0;
 
-  // Waits until the head is another than `after` or the deadline (a time of Clock::Monotonic) has passed; returns the
-  // head either way, as far as this process knows it: that costs no read where nothing happened. A missed
-  // wake-up costs latency only: the caller compares.
+  // Waits until the head is another than `after` or the deadline (a time of Clock::Monotonic) has
+  // passed; returns the head either way, as far as this process knows it: that costs no read where
+  // nothing happened. A missed wake-up costs latency only: the caller compares.
   virtual absl::StatusOr<Head> WaitForChange(Revision after, absl::Time deadline) = 0;
 
   // One resource at the head.
@@ -101,8 +106,10 @@ class ResourceStore {
   //   kOutOfRange  it is not within the history kept
   virtual absl::StatusOr<RevisionInfo> GetRevision(Revision revision) = 0;
 
-  // Revisions within the history kept and below `below` (none: from the head), newest first, at most `page_size` (1 to limits::kMaxRevisionsPerRead).
-  virtual absl::StatusOr<RevisionPage> ListRevisions(std::optional<Revision> below, int page_size) = 0;
+  // Revisions within the history kept and below `below` (none: from the head), newest first, at
+  // most `page_size` (1 to limits::kMaxRevisionsPerRead).
+  virtual absl::StatusOr<RevisionPage> ListRevisions(std::optional<Revision> below,
+                                                     int page_size) = 0;
 
   // What the store is. Needs no database and works after Close.
   virtual StoreInfo Info() const = 0;
@@ -110,8 +117,8 @@ class ResourceStore {
   // Bytes the store occupies.
   virtual absl::StatusOr<int64_t> SizeBytes() = 0;
 
-  // Ends every wait and refuses what comes after, with kCancelled. What is being read or committed is finished first.
-  // May be called twice.
+  // Ends every wait and refuses what comes after, with kCancelled. What is being read or committed
+  // is finished first. May be called twice.
   virtual void Close() = 0;
 };
 

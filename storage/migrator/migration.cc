@@ -10,7 +10,8 @@
 
 namespace signalbox {
 
-std::vector<Migration> MigrationsIn(const std::vector<std::pair<absl::string_view, absl::string_view>>& files) {
+std::vector<Migration> MigrationsIn(
+    const std::vector<std::pair<absl::string_view, absl::string_view>>& files) {
   std::map<int, Migration> by_version;
   for (const auto& [file, content] : files) {
     absl::string_view stem = file;
@@ -18,7 +19,8 @@ std::vector<Migration> MigrationsIn(const std::vector<std::pair<absl::string_vie
     SB_CHECK(up || absl::ConsumeSuffix(&stem, ".down.sql"));
     const std::pair<std::string, std::string> parts = absl::StrSplit(stem, absl::MaxSplits('_', 1));
     int version = 0;
-    SB_CHECK(absl::SimpleAtoi(parts.first, &version) && version > 0 && !parts.second.empty() && !content.empty());
+    SB_CHECK(absl::SimpleAtoi(parts.first, &version) && version > 0 && !parts.second.empty() &&
+             !content.empty());
     Migration& migration = by_version[version];
     SB_CHECK(migration.name.empty() || migration.name == parts.second);
     migration.version = version;

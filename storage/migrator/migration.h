@@ -18,8 +18,10 @@ struct Migration {
   Digest checksum;   // SHA-256 of `up`
 };
 
-// The migrations in files called `NNNN_<what>.up.sql` and `NNNN_<what>.down.sql`, in order of their versions; `files` are
-// (name, content). The files are part of the program: a name of another form, a gap or half a pair is a bug and aborts.
-std::vector<Migration> MigrationsIn(const std::vector<std::pair<absl::string_view, absl::string_view>>& files);
+// The migrations in files called `NNNN_<what>.up.sql` and `NNNN_<what>.down.sql`, in order of their
+// versions; `files` are (name, content). The files are part of the program: a name of another form,
+// a gap or half a pair is a bug and aborts.
+std::vector<Migration> MigrationsIn(
+    const std::vector<std::pair<absl::string_view, absl::string_view>>& files);
 
 }  // namespace signalbox

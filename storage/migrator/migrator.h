@@ -21,7 +21,8 @@ struct AppliedMigration {
   std::string by;         // the program that did it: "signalbox 0.1.0"
 };
 
-// The database of one area, as the migrator sees it: what a backend fills. All methods block and give storage/errors.h.
+// The database of one area, as the migrator sees it: what a backend fills. All methods block and
+// give storage/errors.h.
 class MigrationTarget {
  public:
   virtual ~MigrationTarget() = default;
@@ -32,8 +33,9 @@ class MigrationTarget {
   // The rows of schema_versions by version; none where there is no such table yet. Writes nothing.
   virtual absl::StatusOr<std::vector<AppliedMigration>> Applied() = 0;
 
-  // In one transaction that no other process can race: runs `migration.up` and adds `row`. Where a row of that version
-  // is there by then, another process was first and nothing is done. An error leaves everything as it was.
+  // In one transaction that no other process can race: runs `migration.up` and adds `row`. Where a
+  // row of that version is there by then, another process was first and nothing is done. An error
+  // leaves everything as it was.
   virtual absl::Status Apply(const Migration& migration, const AppliedMigration& row) = 0;
 };
 
@@ -46,21 +48,24 @@ struct MigrationStatus {
   int version() const { return applied.empty() ? 0 : applied.back().version; }
 };
 
-// Brings the schema of one area to what the program knows. Knows no backend. Not safe from several threads at once; several
-// processes at once apply each migration once.
+// Brings the schema of one area to what the program knows. Knows no backend. Not safe from several
+// threads at once; several processes at once apply each migration once.
 class Migrator {
  public:
-  // `migrations` are the program's, by version; `by` is what schema_versions will name. `target` and `clock` must outlive
-  // this object.
-  Migrator(std::vector<Migration> migrations, std::string by, MigrationTarget* target, const Clock* clock);
+  // `migrations` are the program's, by version; `by` is what schema_versions will name. `target`
+  // and `clock` must outlive this object.
+  Migrator(std::vector<Migration> migrations, std::string by, MigrationTarget* target,
+           const Clock* clock);
 
-  // What is applied and what is pending, after checking that what is applied is what the program has. Writes nothing.
-  //   kFailedPrecondition  a checksum or a name differs (all versions are named), or the schema is newer
+  // What is applied and what is pending, after checking that what is applied is what the program
+  // has. Writes nothing.
+  //   kFailedPrecondition  a checksum or a name differs (all versions are named), or the schema is
+  //                        newer
   //   any                  the target's
   absl::StatusOr<MigrationStatus> Status();
 
-  // Applies what is pending, in order, each in its own transaction, and returns the status afterwards. When one fails, the
-  // ones before it stay applied: running again goes on from there.
+  // Applies what is pending, in order, each in its own transaction, and returns the status
+  // afterwards. When one fails, the ones before it stay applied: running again goes on from there.
   //   kFailedPrecondition  as Status
   //   any                  the target's, with the migration named
   absl::StatusOr<MigrationStatus> Up();

@@ -15,7 +15,8 @@ struct Upsert {
   Record record;
 };
 
-// What one commit does: all of it becomes one revision, or none of it. A key stands in it at most once.
+// What one commit does: all of it becomes one revision, or none of it. A key stands in it at most
+// once.
 struct ChangeSet {
   std::vector<Upsert> upserts;
   std::vector<ResourceKey> removals;
@@ -23,8 +24,8 @@ struct ChangeSet {
   std::string author;
   std::string message;
   RevisionKind kind = RevisionKind::kApply;
-  // Chosen by the client, unique per author for 24 h; "" for none. A retry with the same id and content makes no second
-  // revision.
+  // Chosen by the client, unique per author for 24 h; "" for none. A retry with the same id and
+  // content makes no second revision.
   std::string request_id;
 
   // SHA-256 over everything but the author: what a retry is recognised by.
@@ -34,8 +35,8 @@ struct ChangeSet {
 // What a revision changed, as stored: resources at their new content, and keys that went.
 struct RevisionChanges {
   RevisionInfo info;
-  std::vector<Resource> upserts;       // sorted by key
-  std::vector<ResourceKey> removals;   // sorted
+  std::vector<Resource> upserts;      // sorted by key
+  std::vector<ResourceKey> removals;  // sorted
 };
 
 // Every resource at the head, sorted by key.
@@ -44,8 +45,9 @@ struct HeadState {
   std::vector<Resource> resources;
 };
 
-// The digest of the chain at a revision (STORAGE section 3): over the previous digest, the epoch, the revision, its time,
-// author, kind and request id, and the sorted (key, record hash or removal). Never bodies.
+// The digest of the chain at a revision (STORAGE section 3): over the previous digest, the epoch,
+// the revision, its time, author, kind and request id, and the sorted (key, record hash or
+// removal). Never bodies.
 Digest ChainDigest(const Digest& previous, uint64_t epoch, const RevisionInfo& info,
                    const std::vector<Resource>& upserts, const std::vector<ResourceKey>& removals);
 

@@ -4,7 +4,9 @@
 
 namespace signalbox {
 
-std::string ResourceKey::ToString() const { return absl::StrCat(namespace_name, "/", type, "/", name); }
+std::string ResourceKey::ToString() const {
+  return absl::StrCat(namespace_name, "/", type, "/", name);
+}
 
 Digest Record::Hash(const Digest& body_hash) const {
   Hasher hasher;

@@ -35,8 +35,10 @@ struct ResourceKey {
 
 // Everything a user says about a resource. All of it is in history and comes back with a rollback.
 struct Record {
-  std::string body;                  // the xDS message, serialised deterministically; what proxies get, byte for byte
-  std::vector<std::string> targets;  // node groups it is for, sorted and unique; none: every group of its namespace
+  std::string
+      body;  // the xDS message, serialised deterministically; what proxies get, byte for byte
+  std::vector<std::string>
+      targets;  // node groups it is for, sorted and unique; none: every group of its namespace
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
   std::string owner;   // who applied it with --owner, or ""
@@ -44,9 +46,11 @@ struct Record {
 
   friend bool operator==(const Record&, const Record&) = default;
 
-  // SHA-256 over all fields, the body by its own hash; equal records have equal hashes on every backend.
+  // SHA-256 over all fields, the body by its own hash; equal records have equal hashes on every
+  // backend.
   Digest Hash() const { return Hash(Sha256(body)); }
-  // The same for a caller that knows the body's SHA-256 already: bodies are large, hashing one twice is not free.
+  // The same for a caller that knows the body's SHA-256 already: bodies are large, hashing one
+  // twice is not free.
   Digest Hash(const Digest& body_hash) const;
 };
 

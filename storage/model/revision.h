@@ -9,7 +9,8 @@
 
 namespace signalbox {
 
-// The store's only clock: the empty store is revision 0, the first commit 1, and none is ever left out.
+// The store's only clock: the empty store is revision 0, the first commit 1, and none is ever left
+// out.
 struct Revision {
   int64_t number = 0;
 
@@ -40,10 +41,10 @@ struct RevisionInfo {
 
 // What every poll reads of the store, whole.
 struct Head {
-  std::string store_id;   // made with the store, never changes
-  uint64_t epoch = 0;     // random; new after a restore: revisions of another epoch are not comparable
+  std::string store_id;  // made with the store, never changes
+  uint64_t epoch = 0;  // random; new after a restore: revisions of another epoch are not comparable
   Revision revision;
-  Digest digest;          // the chain's at `revision`; all zero at revision 0
+  Digest digest;  // the chain's at `revision`; all zero at revision 0
 };
 
 }  // namespace signalbox

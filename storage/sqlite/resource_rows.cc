@@ -14,8 +14,9 @@
 namespace signalbox {
 namespace {
 
-constexpr Sql kSelectHead = {"select_head",
-                             "SELECT store_id, epoch, revision, digest, oldest_revision, oldest_digest FROM head"};
+constexpr Sql kSelectHead = {
+    "select_head",
+    "SELECT store_id, epoch, revision, digest, oldest_revision, oldest_digest FROM head"};
 
 constexpr Sql kCountResources = {"count_resources", "SELECT count(*) FROM resource"};
 
@@ -40,7 +41,8 @@ constexpr Sql kSelectResource = {
 constexpr Sql kSelectHistory = {
     "select_history",
     "SELECT k.namespace, k.type, k.name, h.revision, "
-    "  c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, b.hash, b.bytes, h.record IS NULL "
+    "  c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, b.hash, b.bytes, h.record IS "
+    "NULL "
     "FROM resource_history h LEFT JOIN resource_key k ON k.id = h.key "
     "LEFT JOIN record c ON c.id = h.record LEFT JOIN body b ON b.id = c.body "
     "WHERE h.revision = ?1 ORDER BY k.namespace, k.type, k.name"};
@@ -48,17 +50,19 @@ constexpr Sql kSelectHistory = {
 constexpr Sql kSelectHistoryHashes = {
     "select_history_hashes",
     "SELECT k.namespace, k.type, k.name, c.hash, h.record IS NULL "
-    "FROM resource_history h LEFT JOIN resource_key k ON k.id = h.key LEFT JOIN record c ON c.id = h.record "
+    "FROM resource_history h LEFT JOIN resource_key k ON k.id = h.key LEFT JOIN record c ON c.id = "
+    "h.record "
     "WHERE h.revision = ?1 ORDER BY k.namespace, k.type, k.name"};
 
-constexpr Sql kSelectRevisionsUp = {
-    "select_revisions_up",
-    "SELECT number, time_ms, author, message, request_id, kind, previous_digest, digest FROM revision "
-    "WHERE number > ?1 ORDER BY number LIMIT ?2"};
+constexpr Sql kSelectRevisionsUp = {"select_revisions_up",
+                                    "SELECT number, time_ms, author, message, request_id, kind, "
+                                    "previous_digest, digest FROM revision "
+                                    "WHERE number > ?1 ORDER BY number LIMIT ?2"};
 
 constexpr Sql kSelectRevisionsDown = {
     "select_revisions_down",
-    "SELECT number, time_ms, author, message, request_id, kind, previous_digest, digest FROM revision "
+    "SELECT number, time_ms, author, message, request_id, kind, previous_digest, digest FROM "
+    "revision "
     "WHERE number >= ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3"};
 
 absl::StatusOr<Json> ParsedJson(absl::string_view text, const ResourceKey& key) {
@@ -75,7 +79,8 @@ absl::StatusOr<std::vector<std::string>> StringsIn(absl::string_view text, const
   return strings;
 }
 
-absl::StatusOr<std::map<std::string, std::string>> MapIn(absl::string_view text, const ResourceKey& key) {
+absl::StatusOr<std::map<std::string, std::string>> MapIn(absl::string_view text,
+                                                         const ResourceKey& key) {
   std::map<std::string, std::string> map;
   if (text == "{}") return map;
   SB_ASSIGN_OR_RETURN(const Json json, ParsedJson(text, key));
@@ -93,7 +98,8 @@ ResourceKey KeyIn(const SqliteQuery& row) {
 absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row) {
   Resource resource = {.key = KeyIn(row), .changed_in = Revision{row.Int(3)}};
   if (row.IsNull(4) || row.IsNull(10)) {
-    return errors::StoreDamaged(absl::StrCat("the record or the body of ", resource.key.ToString(), " is missing"));
+    return errors::StoreDamaged(
+        absl::StrCat("the record or the body of ", resource.key.ToString(), " is missing"));
   }
   auto record = std::make_shared<Record>();
   SB_ASSIGN_OR_RETURN(record->targets, StringsIn(row.Text(5), resource.key));
@@ -104,8 +110,10 @@ absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row) {
   record->body = std::string(row.Blob(11));
   resource.record_hash = DigestIn(row.Blob(4));
   resource.body_hash = Sha256(record->body);
-  if (resource.body_hash != DigestIn(row.Blob(10)) || record->Hash(resource.body_hash) != resource.record_hash) {
-    return errors::StoreDamaged(absl::StrCat(resource.key.ToString(), " in revision ", resource.changed_in.number,
+  if (resource.body_hash != DigestIn(row.Blob(10)) ||
+      record->Hash(resource.body_hash) != resource.record_hash) {
+    return errors::StoreDamaged(absl::StrCat(resource.key.ToString(), " in revision ",
+                                             resource.changed_in.number,
                                              " does not have the hash that it was stored under"));
   }
   resource.record = std::move(record);
@@ -124,11 +132,13 @@ RevisionInfo RevisionIn(const SqliteQuery& row) {
 }
 
 absl::Status ChainBroken(Revision revision) {
-  return errors::StoreDamaged(absl::StrCat("the chain of revisions does not hold at revision ", revision.number));
+  return errors::StoreDamaged(
+      absl::StrCat("the chain of revisions does not hold at revision ", revision.number));
 }
 
 // The changes of a revision. `bytes` grows by its bodies.
-absl::StatusOr<RevisionChanges> ReadChangesOf(SqliteConnection* connection, RevisionInfo info, size_t* bytes) {
+absl::StatusOr<RevisionChanges> ReadChangesOf(SqliteConnection* connection, RevisionInfo info,
+                                              size_t* bytes) {
   RevisionChanges changes;
   SqliteQuery row(connection, kSelectHistory);
   row.Bind(1, info.revision.number);
@@ -146,9 +156,10 @@ absl::StatusOr<RevisionChanges> ReadChangesOf(SqliteConnection* connection, Revi
   return changes;
 }
 
-// The digest of a revision from what is stored of it, without reading bodies. `rows` grows by its changes.
-absl::StatusOr<Digest> ChainDigestOf(SqliteConnection* connection, const HeadRow& head, const RevisionInfo& info,
-                                     int64_t* rows) {
+// The digest of a revision from what is stored of it, without reading bodies. `rows` grows by its
+// changes.
+absl::StatusOr<Digest> ChainDigestOf(SqliteConnection* connection, const HeadRow& head,
+                                     const RevisionInfo& info, int64_t* rows) {
   std::vector<Resource> upserts;
   std::vector<ResourceKey> removals;
   SqliteQuery row(connection, kSelectHistoryHashes);
@@ -200,7 +211,8 @@ absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection
   return resources;
 }
 
-absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connection, const ResourceKey& key) {
+absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connection,
+                                                     const ResourceKey& key) {
   SqliteQuery row(connection, kSelectResource);
   row.BindText(1, key.namespace_name).BindText(2, key.type).BindText(3, key.name);
   if (!row.Step()) {
@@ -211,8 +223,8 @@ absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connectio
   return std::optional<Resource>(std::move(resource));
 }
 
-absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* connection, const HeadRow& head,
-                                                         Revision after) {
+absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* connection,
+                                                         const HeadRow& head, Revision after) {
   std::vector<RevisionChanges> changes;
   std::optional<Digest> previous;  // unknown for the first: its predecessor may be pruned
   if (after == head.Below()) previous = head.oldest_digest;
@@ -224,12 +236,13 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* conne
     RevisionInfo info = RevisionIn(row);
     if (info.revision != expected) return ChainBroken(expected);
     size_t its_bytes = 0;
-    SB_ASSIGN_OR_RETURN(RevisionChanges its, ReadChangesOf(connection, std::move(info), &its_bytes));
+    SB_ASSIGN_OR_RETURN(RevisionChanges its,
+                        ReadChangesOf(connection, std::move(info), &its_bytes));
     if (!changes.empty() && bytes + its_bytes > limits::kMaxBytesPerRead) return changes;
     bytes += its_bytes;
     if ((previous.has_value() && its.info.previous_digest != *previous) ||
-        ChainDigest(its.info.previous_digest, head.head.epoch, its.info, its.upserts, its.removals) !=
-            its.info.digest) {
+        ChainDigest(its.info.previous_digest, head.head.epoch, its.info, its.upserts,
+                    its.removals) != its.info.digest) {
       return ChainBroken(expected);
     }
     previous = its.info.digest;
@@ -237,7 +250,8 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* conne
   }
   SB_RETURN_IF_ERROR(row.status());
   const Revision last = changes.empty() ? after : changes.back().info.revision;
-  const bool full = bytes >= limits::kMaxBytesPerRead || changes.size() == limits::kMaxRevisionsPerRead;
+  const bool full =
+      bytes >= limits::kMaxBytesPerRead || changes.size() == limits::kMaxRevisionsPerRead;
   if ((!full && last != head.head.revision) ||
       (last == head.head.revision && previous.has_value() && *previous != head.head.digest)) {
     return ChainBroken(Next(last));
@@ -245,7 +259,8 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* conne
   return changes;
 }
 
-absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connection, Revision oldest, Revision below,
+absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connection,
+                                                        Revision oldest, Revision below,
                                                         int count) {
   std::vector<RevisionInfo> revisions;
   SqliteQuery row(connection, kSelectRevisionsDown);
@@ -272,7 +287,8 @@ absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64
   }
   SB_RETURN_IF_ERROR(row.status());
   if (rows >= row_limit) return absl::OkStatus();
-  return expected == head.Below() && digest == head.oldest_digest ? absl::OkStatus() : ChainBroken(expected);
+  return expected == head.Below() && digest == head.oldest_digest ? absl::OkStatus()
+                                                                  : ChainBroken(expected);
 }
 
 std::string JsonOf(const std::vector<std::string>& strings) {

@@ -14,8 +14,8 @@
 #include "storage/model/revision.h"
 #include "storage/sqlite/sqlite_connection.h"
 
-// How resources and revisions are read from config.db. Each function runs inside a transaction of the caller's where more
-// than one must agree. Beside the connection's errors all give
+// How resources and revisions are read from config.db. Each function runs inside a transaction of
+// the caller's where more than one must agree. Beside the connection's errors all give
 //   kDataLoss  a row is missing, or does not have the hash that it is stored under
 namespace signalbox {
 
@@ -38,18 +38,20 @@ absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection)
 absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection);
 
 // One resource; none where there is none of that key.
-absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connection, const ResourceKey& key);
+absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connection,
+                                                     const ResourceKey& key);
 
-// What followed `after`, which `head` reaches, within the limits of one read, checked against the chain.
-absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* connection, const HeadRow& head,
-                                                         Revision after);
+// What followed `after`, which `head` reaches, within the limits of one read, checked against the
+// chain.
+absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* connection,
+                                                         const HeadRow& head, Revision after);
 
 // At most `count` revisions below `below` and not below `oldest`, newest first.
-absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connection, Revision oldest, Revision below,
-                                                        int count);
+absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connection,
+                                                        Revision oldest, Revision below, int count);
 
-// Computes the chain's digests again, from the head down to the oldest revision kept, but no further than about
-// `row_limit` changes.
+// Computes the chain's digests again, from the head down to the oldest revision kept, but no
+// further than about `row_limit` changes.
 absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64_t row_limit);
 
 // A record's lists as JSON, as they are stored.

@@ -21,10 +21,13 @@ constexpr Sql kRollback = {"rollback", "ROLLBACK"};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path, Access access) {
-  const int flags = access == Access::kReadWrite ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE : SQLite::OPEN_READWRITE;
+absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path,
+                                                                         Access access) {
+  const int flags = access == Access::kReadWrite ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE
+                                                 : SQLite::OPEN_READWRITE;
   try {
-    auto database = std::make_unique<SQLite::Database>(path, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE);
+    auto database = std::make_unique<SQLite::Database>(
+        path, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE);
     return std::unique_ptr<SqliteConnection>(new SqliteConnection(path, std::move(database)));
   } catch (const SQLite::Exception& e) {
     return errors::StoreUnfit(absl::StrCat("cannot open ", path, ": ", e.what()));
@@ -56,9 +59,11 @@ absl::Status SqliteConnection::Failed(absl::string_view name, int code) {
   const int system_error = sqlite3_system_errno(handle);
   const int primary = code & 0xff;
   const bool disk_full =
-      primary == SQLITE_FULL || (primary == SQLITE_IOERR && (system_error == ENOSPC || system_error == EDQUOT));
+      primary == SQLITE_FULL ||
+      (primary == SQLITE_IOERR && (system_error == ENOSPC || system_error == EDQUOT));
   std::string detail = absl::StrCat(path_, ", ", name, ": ", sqlite3_errmsg(handle), " (", code);
-  if (primary == SQLITE_IOERR && system_error != 0) absl::StrAppend(&detail, ", ", std::strerror(system_error));
+  if (primary == SQLITE_IOERR && system_error != 0)
+    absl::StrAppend(&detail, ", ", std::strerror(system_error));
   detail += ")";
   if (disk_full) return errors::StoreFull(detail);
   switch (primary) {
@@ -100,7 +105,8 @@ absl::Status SqliteConnection::Execute(const Sql& sql) { return SqliteQuery(this
 
 absl::Status SqliteConnection::ExecuteScript(absl::string_view name, const std::string& script) {
   const int code = database_->tryExec(script);
-  return code == SQLITE_OK ? absl::OkStatus() : Failed(name, sqlite3_extended_errcode(database_->getHandle()));
+  return code == SQLITE_OK ? absl::OkStatus()
+                           : Failed(name, sqlite3_extended_errcode(database_->getHandle()));
 }
 
 absl::StatusOr<SqliteConnection::Checkpointed> SqliteConnection::Checkpoint(CheckpointMode mode) {
@@ -108,7 +114,8 @@ absl::StatusOr<SqliteConnection::Checkpointed> SqliteConnection::Checkpoint(Chec
   int copied = 0;
   const int code = sqlite3_wal_checkpoint_v2(
       database_->getHandle(), "main",
-      mode == CheckpointMode::kPassive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE, &frames, &copied);
+      mode == CheckpointMode::kPassive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE,
+      &frames, &copied);
   const bool held_back = (code & 0xff) == SQLITE_BUSY;
   if (code != SQLITE_OK && !held_back) return Failed("checkpoint", code);
   return Checkpointed{.complete = !held_back && frames == copied, .frames = frames};
@@ -118,13 +125,16 @@ int64_t SqliteConnection::LastInsertId() const { return database_->getLastInsert
 
 int64_t SqliteConnection::ChangedRows() const { return sqlite3_changes64(database_->getHandle()); }
 
-bool SqliteConnection::InTransaction() const { return sqlite3_get_autocommit(database_->getHandle()) == 0; }
+bool SqliteConnection::InTransaction() const {
+  return sqlite3_get_autocommit(database_->getHandle()) == 0;
+}
 
 std::string SqliteConnection::LibraryVersion() { return sqlite3_libversion(); }
 
 int SqliteConnection::LibraryVersionNumber() { return sqlite3_libversion_number(); }
 
-SqliteQuery::SqliteQuery(SqliteConnection* connection, const Sql& sql) : connection_(connection), sql_(sql) {
+SqliteQuery::SqliteQuery(SqliteConnection* connection, const Sql& sql)
+    : connection_(connection), sql_(sql) {
   absl::StatusOr<SQLite::Statement*> statement = connection->Prepared(sql);
   if (statement.ok()) {
     statement_ = *statement;
@@ -164,8 +174,9 @@ SqliteQuery& SqliteQuery::BindText(int index, absl::string_view value) {
 SqliteQuery& SqliteQuery::BindBlob(int index, absl::string_view value) {
   // A null pointer would bind NULL, not a blob of no bytes.
   const char* const data = value.empty() ? "" : value.data();
-  return BindWith(
-      [&](SQLite::Statement& statement) { statement.bindNoCopy(index, data, static_cast<int>(value.size())); });
+  return BindWith([&](SQLite::Statement& statement) {
+    statement.bindNoCopy(index, data, static_cast<int>(value.size()));
+  });
 }
 
 SqliteQuery& SqliteQuery::BindNull(int index) {
@@ -197,19 +208,23 @@ absl::string_view SqliteQuery::Text(int column) const {
 absl::string_view SqliteQuery::Blob(int column) const {
   const SQLite::Column value = statement_->getColumn(column);
   const auto* const bytes = static_cast<const char*>(value.getBlob());
-  return bytes == nullptr ? absl::string_view() : absl::string_view(bytes, static_cast<size_t>(value.getBytes()));
+  return bytes == nullptr ? absl::string_view()
+                          : absl::string_view(bytes, static_cast<size_t>(value.getBytes()));
 }
 
 bool SqliteQuery::IsNull(int column) const { return statement_->isColumnNull(column); }
 
-absl::StatusOr<SqliteTransaction> SqliteTransaction::Begin(SqliteConnection* connection, Kind kind) {
+absl::StatusOr<SqliteTransaction> SqliteTransaction::Begin(SqliteConnection* connection,
+                                                           Kind kind) {
   SB_RETURN_IF_ERROR(connection->Execute(kind == Kind::kRead ? kBeginRead : kBeginWrite));
   return SqliteTransaction(connection);
 }
 
 SqliteTransaction::~SqliteTransaction() {
-  // SQLite may have rolled back by itself already. A rollback that fails leaves a connection that is known to have failed.
-  if (connection_ != nullptr && connection_->InTransaction()) connection_->Execute(kRollback).IgnoreError();
+  // SQLite may have rolled back by itself already. A rollback that fails leaves a connection that
+  // is known to have failed.
+  if (connection_ != nullptr && connection_->InTransaction())
+    connection_->Execute(kRollback).IgnoreError();
 }
 
 absl::Status SqliteTransaction::Commit() { return connection_->Execute(kCommit); }

@@ -26,18 +26,22 @@ struct Sql {
   const char* text;
 };
 
-// One connection to one SQLite file. All the library's exceptions and result codes end here: every method gives the codes
-// of storage/errors.h, with the statement's name and SQLite's own text. Used by one thread at a time.
+// One connection to one SQLite file. All the library's exceptions and result codes end here: every
+// method gives the codes of storage/errors.h, with the statement's name and SQLite's own text. Used
+// by one thread at a time.
 //   kResourceExhausted   the disk is full; what was not committed is undone
 //   kDataLoss            the file is damaged or no database
 //   kAborted             another program holds the lock
-//   kUnavailable         reading, writing or flushing failed; of a COMMIT: whether it was written is unknown
+//   kUnavailable         reading, writing or flushing failed; of a COMMIT: whether it was written
+//                        is unknown
 class SqliteConnection {
  public:
   enum class Access { kReadWrite, kQueryOnly };
 
-  // Opens `path` (":memory:" for one of its own in memory), which must exist unless `access` is kReadWrite.
-  static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(const std::string& path, Access access);
+  // Opens `path` (":memory:" for one of its own in memory), which must exist unless `access` is
+  // kReadWrite.
+  static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(const std::string& path,
+                                                                Access access);
   ~SqliteConnection();
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
@@ -60,14 +64,16 @@ class SqliteConnection {
   // Rows that the last INSERT, UPDATE or DELETE changed.
   int64_t ChangedRows() const;
   bool InTransaction() const;
-  // Counts what this connection writes to the write-ahead log from now on. PRAGMA wal_autocheckpoint ends it.
+  // Counts what this connection writes to the write-ahead log from now on. PRAGMA
+  // wal_autocheckpoint ends it.
   void WatchLog();
   // Frames in that log after the last commit on this connection.
   int64_t log_frames() const { return log_frames_; }
   // Whether anything was written to that log since the last call.
   bool TakeLogWritten() { return std::exchange(log_written_, false); }
 
-  // Whether a read, a write or a flush has failed: what the operating system holds of the file is no longer known.
+  // Whether a read, a write or a flush has failed: what the operating system holds of the file is
+  // no longer known.
   bool io_failed() const { return io_failed_; }
   // Whether SQLite has found the file damaged.
   bool damaged() const { return damaged_; }
@@ -88,23 +94,24 @@ class SqliteConnection {
 
   const std::string path_;
   const std::unique_ptr<SQLite::Database> database_;
-  std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> prepared_;  // by the text's address
+  // By the text's address.
+  std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> prepared_;
   int64_t log_frames_ = 0;
   bool log_written_ = false;
   bool io_failed_ = false;
   bool damaged_ = false;
 };
 
-// One run of a prepared statement. Values are bound from 1, columns read from 0. The first error is kept: what comes after
-// it does nothing, and Step is false.
+// One run of a prepared statement. Values are bound from 1, columns read from 0. The first error is
+// kept: what comes after it does nothing, and Step is false.
 //
 //   SqliteQuery query(connection, kSelectHead);
 //   query.Bind(1, 7);
 //   while (query.Step()) Use(query.Int(0));
 //   SB_RETURN_IF_ERROR(query.status());
 //
-// Views handed out are valid until the next Step. The statement is reset at the end of the scope; the same statement cannot
-// run twice at once on a connection.
+// Views handed out are valid until the next Step. The statement is reset at the end of the scope;
+// the same statement cannot run twice at once on a connection.
 class SqliteQuery {
  public:
   SqliteQuery(SqliteConnection* connection, const Sql& sql);
@@ -146,10 +153,13 @@ class SqliteTransaction {
 
   static absl::StatusOr<SqliteTransaction> Begin(SqliteConnection* connection, Kind kind);
   ~SqliteTransaction();
-  SqliteTransaction(SqliteTransaction&& other) noexcept : connection_(other.connection_) { other.connection_ = nullptr; }
+  SqliteTransaction(SqliteTransaction&& other) noexcept : connection_(other.connection_) {
+    other.connection_ = nullptr;
+  }
   SqliteTransaction& operator=(SqliteTransaction&&) = delete;
 
-  // Ends it. kUnavailable: whether it was written is unknown; every other error: nothing was written.
+  // Ends it. kUnavailable: whether it was written is unknown; every other error: nothing was
+  // written.
   absl::Status Commit();
 
  private:

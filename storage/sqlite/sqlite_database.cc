@@ -44,43 +44,68 @@ struct Setting {
 };
 
 constexpr Setting kSettings[] = {
-    {{"set busy_timeout", "PRAGMA busy_timeout = 5000"}, {"read busy_timeout", "PRAGMA busy_timeout"}, "5000",
+    {{"set busy_timeout", "PRAGMA busy_timeout = 5000"},
+     {"read busy_timeout", "PRAGMA busy_timeout"},
+     "5000",
      AppliesTo::kAll},
-    {{"set journal_mode", "PRAGMA journal_mode = WAL"}, {"read journal_mode", "PRAGMA journal_mode"}, "wal",
+    {{"set journal_mode", "PRAGMA journal_mode = WAL"},
+     {"read journal_mode", "PRAGMA journal_mode"},
+     "wal",
      AppliesTo::kFiles},
-    {{"set synchronous", "PRAGMA synchronous = FULL"}, {"read synchronous", "PRAGMA synchronous"}, "2",
+    {{"set synchronous", "PRAGMA synchronous = FULL"},
+     {"read synchronous", "PRAGMA synchronous"},
+     "2",
      AppliesTo::kAll},
-    {{"set foreign_keys", "PRAGMA foreign_keys = ON"}, {"read foreign_keys", "PRAGMA foreign_keys"}, "1",
+    {{"set foreign_keys", "PRAGMA foreign_keys = ON"},
+     {"read foreign_keys", "PRAGMA foreign_keys"},
+     "1",
      AppliesTo::kAll},
     {{"set wal_autocheckpoint", "PRAGMA wal_autocheckpoint = 0"},
-     {"read wal_autocheckpoint", "PRAGMA wal_autocheckpoint"}, "0", AppliesTo::kFiles},
+     {"read wal_autocheckpoint", "PRAGMA wal_autocheckpoint"},
+     "0",
+     AppliesTo::kFiles},
     {{"set journal_size_limit", "PRAGMA journal_size_limit = 67108864"},
-     {"read journal_size_limit", "PRAGMA journal_size_limit"}, "67108864", AppliesTo::kFiles},
-    {{"set mmap_size", "PRAGMA mmap_size = 0"}, {"read mmap_size", "PRAGMA mmap_size"}, "0", AppliesTo::kFiles},
-    {{"set temp_store", "PRAGMA temp_store = MEMORY"}, {"read temp_store", "PRAGMA temp_store"}, "2",
+     {"read journal_size_limit", "PRAGMA journal_size_limit"},
+     "67108864",
+     AppliesTo::kFiles},
+    {{"set mmap_size", "PRAGMA mmap_size = 0"},
+     {"read mmap_size", "PRAGMA mmap_size"},
+     "0",
+     AppliesTo::kFiles},
+    {{"set temp_store", "PRAGMA temp_store = MEMORY"},
+     {"read temp_store", "PRAGMA temp_store"},
+     "2",
      AppliesTo::kAll},
-    {{"set trusted_schema", "PRAGMA trusted_schema = OFF"}, {"read trusted_schema", "PRAGMA trusted_schema"}, "0",
+    {{"set trusted_schema", "PRAGMA trusted_schema = OFF"},
+     {"read trusted_schema", "PRAGMA trusted_schema"},
+     "0",
      AppliesTo::kAll},
-    {{"set cell_size_check", "PRAGMA cell_size_check = ON"}, {"read cell_size_check", "PRAGMA cell_size_check"}, "1",
+    {{"set cell_size_check", "PRAGMA cell_size_check = ON"},
+     {"read cell_size_check", "PRAGMA cell_size_check"},
+     "1",
      AppliesTo::kAll},
-    {{"set query_only", "PRAGMA query_only = ON"}, {"read query_only", "PRAGMA query_only"}, "1",
+    {{"set query_only", "PRAGMA query_only = ON"},
+     {"read query_only", "PRAGMA query_only"},
+     "1",
      AppliesTo::kReaders},
 };
 
 constexpr Sql kApplicationId = {"application_id", "PRAGMA application_id"};
 constexpr Sql kTableCount = {"table_count", "SELECT count(*) FROM sqlite_schema"};
 constexpr Sql kQuickCheck = {"quick_check", "PRAGMA quick_check(5)"};
-constexpr Sql kSizeInMemory = {"size_in_memory",
-                               "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"};
+constexpr Sql kSizeInMemory = {
+    "size_in_memory", "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"};
 
-// File systems whose locks or shared memory do not hold across machines, from linux/magic.h and their own sources.
+// File systems whose locks or shared memory do not hold across machines, from linux/magic.h and
+// their own sources.
 struct NetworkFileSystem {
   uint32_t magic;
   absl::string_view name;
 };
 constexpr NetworkFileSystem kNetworkFileSystems[] = {
-    {0x6969, "NFS"},     {0x517B, "SMB"},      {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB2"}, {0x5346414F, "AFS"},
-    {0x73757245, "Coda"}, {0x00C36400, "Ceph"}, {0x01021997, "9P"},   {0x0BD00BD0, "Lustre"},
+    {0x6969, "NFS"},      {0x517B, "SMB"},     {0xFF534D42, "CIFS"},
+    {0xFE534D42, "SMB2"}, {0x5346414F, "AFS"}, {0x73757245, "Coda"},
+    {0x00C36400, "Ceph"}, {0x01021997, "9P"},  {0x0BD00BD0, "Lustre"},
 };
 
 absl::Status CheckFileSystem(const std::string& path) {
@@ -88,12 +113,14 @@ absl::Status CheckFileSystem(const std::string& path) {
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   struct statfs info;
   if (::statfs(directory.c_str(), &info) != 0) {
-    return errors::StoreUnfit(absl::StrCat("cannot look at ", directory, ": ", std::strerror(errno)));
+    return errors::StoreUnfit(
+        absl::StrCat("cannot look at ", directory, ": ", std::strerror(errno)));
   }
   for (const NetworkFileSystem& network : kNetworkFileSystems) {
     if (static_cast<uint32_t>(info.f_type) == network.magic) {
-      return errors::StoreUnfit(absl::StrCat(directory, " is on a network file system (", network.name,
-                                             "), where SQLite's locks do not hold: use a local disk, or PostgreSQL"));
+      return errors::StoreUnfit(
+          absl::StrCat(directory, " is on a network file system (", network.name,
+                       "), where SQLite's locks do not hold: use a local disk, or PostgreSQL"));
     }
   }
   return absl::OkStatus();
@@ -102,7 +129,8 @@ absl::Status CheckFileSystem(const std::string& path) {
 // Makes the file, empty and for the owner only, unless it is there.
 absl::Status MakeFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return errors::StoreUnfit(absl::StrCat("cannot open ", path, ": ", std::strerror(errno)));
+  if (fd < 0)
+    return errors::StoreUnfit(absl::StrCat("cannot open ", path, ": ", std::strerror(errno)));
   ::close(fd);
   return absl::OkStatus();
 }
@@ -120,15 +148,17 @@ absl::StatusOr<std::string> ReadText(SqliteConnection* connection, const Sql& sq
   return text;
 }
 
-absl::Status ApplySettings(SqliteConnection* connection, bool in_memory, Access access, absl::string_view path) {
+absl::Status ApplySettings(SqliteConnection* connection, bool in_memory, Access access,
+                           absl::string_view path) {
   for (const Setting& setting : kSettings) {
     if (setting.applies_to == AppliesTo::kFiles && in_memory) continue;
     if (setting.applies_to == AppliesTo::kReaders && access != Access::kQueryOnly) continue;
     SB_RETURN_IF_ERROR(connection->Execute(setting.set));
     SB_ASSIGN_OR_RETURN(const std::string value, ReadText(connection, setting.read));
     if (value != setting.expected) {
-      return errors::StoreUnfit(absl::StrCat(path, ": ", setting.read.name, " gives \"", value, "\" where \"",
-                                             setting.expected, "\" was set: the file system may not support it"));
+      return errors::StoreUnfit(absl::StrCat(path, ": ", setting.read.name, " gives \"", value,
+                                             "\" where \"", setting.expected,
+                                             "\" was set: the file system may not support it"));
     }
   }
   return absl::OkStatus();
@@ -139,8 +169,9 @@ absl::Status CheckOwner(SqliteConnection* connection, int application_id, absl::
   if (found == absl::StrCat(application_id)) return absl::OkStatus();
   SB_ASSIGN_OR_RETURN(const std::string tables, ReadText(connection, kTableCount));
   if (found == "0" && tables == "0") return absl::OkStatus();
-  return errors::StoreUnfit(absl::StrCat(path, " is a SQLite file of another program (application_id ", found,
-                                         "): name another directory"));
+  return errors::StoreUnfit(absl::StrCat(path,
+                                         " is a SQLite file of another program (application_id ",
+                                         found, "): name another directory"));
 }
 
 absl::Status CheckWhole(SqliteConnection* connection, absl::string_view path) {
@@ -156,8 +187,9 @@ SqliteDatabase::SqliteDatabase(const Options& options) : options_(options) {}
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Options& options) {
   SB_CHECK(options.readers >= 1);
   if (HasWalResetBug(SqliteConnection::LibraryVersionNumber())) {
-    return errors::StoreUnfit(absl::StrCat("SQLite ", SqliteConnection::LibraryVersion(),
-                                           " can damage a database (the WAL-reset bug): link 3.51.3 or newer"));
+    return errors::StoreUnfit(
+        absl::StrCat("SQLite ", SqliteConnection::LibraryVersion(),
+                     " can damage a database (the WAL-reset bug): link 3.51.3 or newer"));
   }
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(options));
   const std::string& path = options.path;
@@ -165,12 +197,14 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Optio
     SB_RETURN_IF_ERROR(CheckFileSystem(path));
     SB_RETURN_IF_ERROR(MakeFile(path));
   }
-  SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer, database->OpenConnection(Access::kReadWrite));
+  SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,
+                      database->OpenConnection(Access::kReadWrite));
   std::vector<std::unique_ptr<SqliteConnection>> readers;
   if (!database->in_memory()) {
     if (FileBytes(path) < kQuickCheckBytes) SB_RETURN_IF_ERROR(CheckWhole(writer.get(), path));
     for (int i = 0; i < options.readers; ++i) {
-      SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> reader, database->OpenConnection(Access::kQueryOnly));
+      SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> reader,
+                          database->OpenConnection(Access::kQueryOnly));
       readers.push_back(std::move(reader));
     }
   }
@@ -179,7 +213,8 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Optio
     database->writer_ = std::move(writer);
     for (const auto& reader : readers) database->idle_readers_.push_back(reader.get());
     database->readers_ = std::move(readers);
-    database->log_frames_ = FileBytes(path + "-wal") / kPageBytes;  // left by a process that was killed
+    database->log_frames_ =
+        FileBytes(path + "-wal") / kPageBytes;  // left by a process that was killed
   }
   if (!database->in_memory()) {
     database->checkpointer_ = std::thread([self = database.get()] { self->CheckpointLoop(); });
@@ -189,11 +224,13 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Optio
 
 SqliteDatabase::~SqliteDatabase() { Close(); }
 
-absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteDatabase::OpenConnection(Access access) const {
+absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteDatabase::OpenConnection(
+    Access access) const {
   SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection,
                       SqliteConnection::Open(in_memory() ? ":memory:" : options_.path, access));
   // Before any setting: journal_mode would change another program's file.
-  if (!in_memory()) SB_RETURN_IF_ERROR(CheckOwner(connection.get(), options_.application_id, options_.path));
+  if (!in_memory())
+    SB_RETURN_IF_ERROR(CheckOwner(connection.get(), options_.application_id, options_.path));
   SB_RETURN_IF_ERROR(ApplySettings(connection.get(), in_memory(), access, options_.path));
   connection->WatchLog();
   return connection;
@@ -205,7 +242,9 @@ absl::StatusOr<SqliteDatabase::Lease> SqliteDatabase::Writer() {
     MutexLock lock(&mu_);
     while ((writer_out_ || checkpoint_waits_) && !closing_) returned_.Wait(&mu_);
     if (closing_) return errors::StoreClosing();
-    if (damaged_) return errors::StoreDamaged(absl::StrCat(options_.path, " is read-only since damage was found in it"));
+    if (damaged_)
+      return errors::StoreDamaged(
+          absl::StrCat(options_.path, " is read-only since damage was found in it"));
     writer_out_ = true;
     if (!writer_failed_) return Lease(this, writer_.get());
     failed = std::move(writer_);
@@ -227,10 +266,11 @@ absl::StatusOr<SqliteDatabase::Lease> SqliteDatabase::Writer() {
 
 absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteDatabase::ReopenedWriter() const {
   SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> fresh, OpenConnection(Access::kReadWrite));
-  SB_ASSIGN_OR_RETURN(const SqliteConnection::Checkpointed checkpointed, fresh->Checkpoint(CheckpointMode::kTruncate));
+  SB_ASSIGN_OR_RETURN(const SqliteConnection::Checkpointed checkpointed,
+                      fresh->Checkpoint(CheckpointMode::kTruncate));
   if (!checkpointed.complete) {
-    return errors::StoreUnavailable(
-        absl::StrCat(options_.path, ": a write failed before, and readers keep its log from being emptied"));
+    return errors::StoreUnavailable(absl::StrCat(
+        options_.path, ": a write failed before, and readers keep its log from being emptied"));
   }
   return fresh;
 }
@@ -291,8 +331,8 @@ void SqliteDatabase::CheckpointLoop() {
     if (writer_failed_) continue;
     writer_out_ = true;
     SqliteConnection* const connection = writer_.get();
-    const CheckpointMode mode =
-        log_frames_ * kPageBytes < kLogBytesMax ? CheckpointMode::kPassive : CheckpointMode::kTruncate;
+    const CheckpointMode mode = log_frames_ * kPageBytes < kLogBytesMax ? CheckpointMode::kPassive
+                                                                        : CheckpointMode::kTruncate;
     mu_.Unlock();
     const absl::StatusOr<SqliteConnection::Checkpointed> done = connection->Checkpoint(mode);
     Return(connection);
@@ -333,8 +373,8 @@ void SqliteDatabase::Close() {
   MutexLock lock(&mu_);
   idle_readers_.clear();
   readers_.clear();
-  // What is committed is durable in the log already: a failure here costs the next start some time, nothing else. After a
-  // failed flush the log stays as it is, for the next start to judge.
+  // What is committed is durable in the log already: a failure here costs the next start some time,
+  // nothing else. After a failed flush the log stays as it is, for the next start to judge.
   if (writer_ != nullptr && !in_memory() && !writer_failed_ && !damaged_) {
     writer_->Checkpoint(CheckpointMode::kTruncate).IgnoreError();
   }

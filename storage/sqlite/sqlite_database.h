@@ -13,8 +13,9 @@
 
 namespace signalbox {
 
-// One SQLite file as the store uses it (STORAGE section 5): one connection does all writes and all checkpoints, a few that
-// can only query read beside it. In memory one connection does everything, one user at a time. Safe from any thread.
+// One SQLite file as the store uses it (STORAGE section 5): one connection does all writes and all
+// checkpoints, a few that can only query read beside it. In memory one connection does everything,
+// one user at a time. Safe from any thread.
 class SqliteDatabase {
  public:
   struct Options {
@@ -23,10 +24,11 @@ class SqliteDatabase {
     int readers = 2;         // connections that read, for a file
   };
 
-  // Opens the file, which is made when missing, with mode 0600; the directory must exist. Every setting that durability or
-  // safety rests on is made and then read back; a file under 64 MiB is checked whole.
-  //   kFailedPrecondition  a network file system, a SQLite with the WAL-reset bug, a setting that did not take, a file of
-  //                        another program, no permission
+  // Opens the file, which is made when missing, with mode 0600; the directory must exist. Every
+  // setting that durability or safety rests on is made and then read back; a file under 64 MiB is
+  // checked whole.
+  //   kFailedPrecondition  a network file system, a SQLite with the WAL-reset bug, a setting that
+  //                        did not take, a file of another program, no permission
   //   kDataLoss            the file is damaged or no database
   //   kUnavailable         reading or writing failed
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const Options& options);
@@ -50,15 +52,16 @@ class SqliteDatabase {
 
    private:
     friend class SqliteDatabase;
-    Lease(SqliteDatabase* database, SqliteConnection* connection) : database_(database), connection_(connection) {}
+    Lease(SqliteDatabase* database, SqliteConnection* connection)
+        : database_(database), connection_(connection) {}
 
     SqliteDatabase* database_;
     SqliteConnection* connection_;
   };
 
-  // The connection that writes; waits for its turn. After a read, a write or a flush failed on it, it is not used again:
-  // this opens another and empties the write-ahead log into the file first, so that nothing is built on what may never
-  // have reached the disk.
+  // The connection that writes; waits for its turn. After a read, a write or a flush failed on it,
+  // it is not used again: this opens another and empties the write-ahead log into the file first,
+  // so that nothing is built on what may never have reached the disk.
   //   kUnavailable  that failed too
   //   kDataLoss     the file is damaged: it is read-only until the process opens it again
   //   kCancelled    Close was called
@@ -75,8 +78,8 @@ class SqliteDatabase {
   //   kCancelled  Close was called
   absl::StatusOr<int64_t> SizeBytes() SB_EXCLUDES(mu_);
 
-  // Waits for the leases that are out, refuses further ones, empties the write-ahead log into the file and closes it.
-  // Twice is once.
+  // Waits for the leases that are out, refuses further ones, empties the write-ahead log into the
+  // file and closes it. Twice is once.
   void Close() SB_EXCLUDES(mu_);
 
   bool in_memory() const { return options_.path.empty(); }
@@ -84,29 +87,36 @@ class SqliteDatabase {
  private:
   explicit SqliteDatabase(const Options& options);
 
-  absl::StatusOr<std::unique_ptr<SqliteConnection>> OpenConnection(SqliteConnection::Access access) const;
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> OpenConnection(
+      SqliteConnection::Access access) const;
   void Return(SqliteConnection* connection) SB_EXCLUDES(mu_);
-  // A connection to write on after a failure, with everything that was committed flushed into the file.
+  // A connection to write on after a failure, with everything that was committed flushed into the
+  // file.
   absl::StatusOr<std::unique_ptr<SqliteConnection>> ReopenedWriter() const;
-  // Moves what was committed into the file, when nobody writes or the log has grown: runs until Close.
+  // Moves what was committed into the file, when nobody writes or the log has grown: runs until
+  // Close.
   void CheckpointLoop() SB_EXCLUDES(mu_);
 
   const Options options_;
 
   Mutex mu_;
-  CondVar returned_;         // a connection came back, or closing_
-  CondVar checkpoint_due_;   // log_frames_ or closing_ changed
-  std::unique_ptr<SqliteConnection> writer_ SB_GUARDED_BY(mu_);  // null only where it failed and could not be reopened
+  CondVar returned_;        // a connection came back, or closing_
+  CondVar checkpoint_due_;  // log_frames_ or closing_ changed
+  // Null only where it failed and could not be reopened.
+  std::unique_ptr<SqliteConnection> writer_ SB_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<SqliteConnection>> readers_ SB_GUARDED_BY(mu_);
   std::vector<SqliteConnection*> idle_readers_ SB_GUARDED_BY(mu_);
   bool writer_out_ SB_GUARDED_BY(mu_) = false;
-  bool checkpoint_waits_ SB_GUARDED_BY(mu_) = false;  // its turn comes before the next writer's
+  // A checkpoint's turn comes before the next writer's.
+  bool checkpoint_waits_ SB_GUARDED_BY(mu_) = false;
   bool writer_failed_ SB_GUARDED_BY(mu_) = false;
   bool damaged_ SB_GUARDED_BY(mu_) = false;
   bool closing_ SB_GUARDED_BY(mu_) = false;
   bool closed_ SB_GUARDED_BY(mu_) = false;
-  int64_t log_frames_ SB_GUARDED_BY(mu_) = 0;  // committed since the last complete checkpoint; 0: nothing to do
-  int64_t writes_ SB_GUARDED_BY(mu_) = 0;      // times the writer came back with something written
+  // Committed since the last complete checkpoint; 0: nothing to do.
+  int64_t log_frames_ SB_GUARDED_BY(mu_) = 0;
+  // Times the writer came back with something written.
+  int64_t writes_ SB_GUARDED_BY(mu_) = 0;
 
   std::thread checkpointer_;
 };

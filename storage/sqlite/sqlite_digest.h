@@ -7,10 +7,13 @@
 
 namespace signalbox {
 
-// The digest in a column's 32 bytes. Bytes of another number (a damaged row) give one that matches nothing real: zeros.
+// The digest in a column's 32 bytes. Bytes of another number (a damaged row) give one that matches
+// nothing real: zeros.
 inline Digest DigestIn(absl::string_view bytes) {
   Digest digest;
-  if (bytes.size() == digest.bytes.size()) std::copy(bytes.begin(), bytes.end(), digest.bytes.begin());
+  if (bytes.size() == digest.bytes.size()) {
+    std::copy(bytes.begin(), bytes.end(), digest.bytes.begin());
+  }
   return digest;
 }
 

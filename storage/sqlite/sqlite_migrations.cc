@@ -18,20 +18,24 @@ constexpr Sql kMakeVersions = {"make_schema_versions",
                                "  applied_at INTEGER NOT NULL,"  // milliseconds
                                "  by TEXT NOT NULL"
                                ") STRICT"};
-constexpr Sql kHasVersions = {"has_schema_versions",
-                              "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_versions'"};
+constexpr Sql kHasVersions = {
+    "has_schema_versions",
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_versions'"};
 constexpr Sql kSelectVersions = {
-    "select_schema_versions", "SELECT version, name, checksum, applied_at, by FROM schema_versions ORDER BY version"};
-constexpr Sql kSelectVersion = {"select_schema_version", "SELECT 1 FROM schema_versions WHERE version = ?1"};
-constexpr Sql kInsertVersion = {
-    "insert_schema_version",
-    "INSERT INTO schema_versions (version, name, checksum, applied_at, by) VALUES (?1, ?2, ?3, ?4, ?5)"};
+    "select_schema_versions",
+    "SELECT version, name, checksum, applied_at, by FROM schema_versions ORDER BY version"};
+constexpr Sql kSelectVersion = {"select_schema_version",
+                                "SELECT 1 FROM schema_versions WHERE version = ?1"};
+constexpr Sql kInsertVersion = {"insert_schema_version",
+                                "INSERT INTO schema_versions (version, name, checksum, applied_at, "
+                                "by) VALUES (?1, ?2, ?3, ?4, ?5)"};
 
 }  // namespace
 
 std::vector<Migration> ConfigMigrations() {
   std::vector<std::pair<absl::string_view, absl::string_view>> files;
-  for (const EmbeddedFile& file : SqliteConfigMigrations()) files.emplace_back(file.name, file.content);
+  for (const EmbeddedFile& file : SqliteConfigMigrations())
+    files.emplace_back(file.name, file.content);
   return MigrationsIn(files);
 }
 

@@ -39,15 +39,17 @@ constexpr Sql kHasRevisions = {"has_revisions", "SELECT 1 FROM revision LIMIT 1"
 
 absl::Status HeadMissing() { return errors::StoreDamaged("the head is missing"); }
 
-// Refuses a directory that has lost its config.db: an empty one in its place would look like a store without resources.
+// Refuses a directory that has lost its config.db: an empty one in its place would look like a
+// store without resources.
 absl::Status CheckNothingLost(const std::string& directory) {
   struct stat info;
   if (::stat(absl::StrCat(directory, "/config.db").c_str(), &info) == 0) return absl::OkStatus();
   for (const char* name : {"config.db-wal", "audit.db", "queue.db", "telemetry.db"}) {
     const std::string path = absl::StrCat(directory, "/", name);
     if (::stat(path.c_str(), &info) != 0 || info.st_size == 0) continue;
-    return errors::StoreUnfit(absl::StrCat(directory, "/config.db is missing, but ", path,
-                                           " is there: bring config.db back, or move all files of the directory away"));
+    return errors::StoreUnfit(
+        absl::StrCat(directory, "/config.db is missing, but ", path,
+                     " is there: bring config.db back, or move all files of the directory away"));
   }
   return absl::OkStatus();
 }
@@ -57,7 +59,8 @@ template <typename Read>
 auto Reading(SqliteDatabase* database, const Read& read)
     -> decltype(read(std::declval<SqliteConnection*>(), std::declval<const HeadRow&>())) {
   SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database->Reader());
-  SB_ASSIGN_OR_RETURN(const SqliteTransaction transaction, SqliteTransaction::Begin(lease.get(), Kind::kRead));
+  SB_ASSIGN_OR_RETURN(const SqliteTransaction transaction,
+                      SqliteTransaction::Begin(lease.get(), Kind::kRead));
   SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(lease.get()));
   if (!head.has_value()) return HeadMissing();
   auto result = read(lease.get(), *head);
@@ -66,37 +69,45 @@ auto Reading(SqliteDatabase* database, const Read& read)
 }
 
 // What was committed after `judged_on`, for a judge.
-absl::StatusOr<std::vector<RevisionChanges>> ChangesToJudge(SqliteConnection* connection, const HeadRow& head,
+absl::StatusOr<std::vector<RevisionChanges>> ChangesToJudge(SqliteConnection* connection,
+                                                            const HeadRow& head,
                                                             Revision judged_on) {
   if (!head.Reaches(judged_on)) return errors::JudgedOnNotKept(judged_on, head.head.revision);
   SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> since, ReadChanges(connection, head, judged_on));
-  if (since.back().info.revision != head.head.revision) return errors::JudgedOnNotKept(judged_on, head.head.revision);
+  if (since.back().info.revision != head.head.revision)
+    return errors::JudgedOnNotKept(judged_on, head.head.revision);
   return since;
 }
 
-// A commit inside a write transaction that the caller ends: with a commit when `*write` is set, else with a rollback.
-absl::StatusOr<Committed> Decide(SqliteConnection* connection, const HeadRow& head, const ChangeSet& changes,
-                                 Revision judged_on, const Judge& judge, const Preconditions& preconditions,
-                                 std::vector<PreparedChange>* prepared, absl::Time now, Head* next, bool* write) {
+// A commit inside a write transaction that the caller ends: with a commit when `*write` is set,
+// else with a rollback.
+absl::StatusOr<Committed> Decide(SqliteConnection* connection, const HeadRow& head,
+                                 const ChangeSet& changes, Revision judged_on, const Judge& judge,
+                                 const Preconditions& preconditions,
+                                 std::vector<PreparedChange>* prepared, absl::Time now, Head* next,
+                                 bool* write) {
   const bool has_id = !changes.request_id.empty();
   const Digest request_hash = has_id ? changes.RequestHash() : Digest{};
   if (has_id) {
-    SB_ASSIGN_OR_RETURN(const std::optional<Revision> made, FindRequest(connection, changes, request_hash, now));
-    if (made.has_value()) return Committed{.revision = *made, .outcome = Committed::Outcome::kRepeated};
+    SB_ASSIGN_OR_RETURN(const std::optional<Revision> made,
+                        FindRequest(connection, changes, request_hash, now));
+    if (made.has_value())
+      return Committed{.revision = *made, .outcome = Committed::Outcome::kRepeated};
   }
   SB_RETURN_IF_ERROR(CheckPreconditions(connection, preconditions, head.head.revision));
   SB_RETURN_IF_ERROR(FindCurrent(connection, prepared));
 
   Committed committed = {.revision = head.head.revision, .outcome = Committed::Outcome::kUnchanged};
   for (const PreparedChange& change : *prepared) {
-    (change.record == nullptr    ? committed.removed
-     : change.Unchanged()        ? committed.unchanged
-     : change.exists             ? committed.updated
-                                 : committed.created)++;
+    (change.record == nullptr ? committed.removed
+     : change.Unchanged()     ? committed.unchanged
+     : change.exists          ? committed.updated
+                              : committed.created)++;
   }
   if (committed.created + committed.updated + committed.removed > 0) {
     if (head.head.revision != judged_on) {
-      SB_ASSIGN_OR_RETURN(const std::vector<RevisionChanges> since, ChangesToJudge(connection, head, judged_on));
+      SB_ASSIGN_OR_RETURN(const std::vector<RevisionChanges> since,
+                          ChangesToJudge(connection, head, judged_on));
       SB_RETURN_IF_ERROR(judge.Check(judged_on, since, changes));
     }
     SB_ASSIGN_OR_RETURN(*next, WriteRevision(connection, head, changes, prepared, now));
@@ -113,10 +124,12 @@ absl::StatusOr<Committed> Decide(SqliteConnection* connection, const HeadRow& he
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SqliteResourceStore>> SqliteResourceStore::Create(const Options& options) {
+absl::StatusOr<std::unique_ptr<SqliteResourceStore>> SqliteResourceStore::Create(
+    const Options& options) {
   SB_CHECK(options.clock != nullptr && options.random != nullptr);
   std::unique_ptr<SqliteResourceStore> store(new SqliteResourceStore(options));
-  SqliteDatabase::Options file = {.application_id = kConfigApplicationId, .readers = options.readers};
+  SqliteDatabase::Options file = {.application_id = kConfigApplicationId,
+                                  .readers = options.readers};
   if (!options.directory.empty()) {
     SB_RETURN_IF_ERROR(MakeDirectories(options.directory, 0700));
     SB_ASSIGN_OR_RETURN(store->lock_, DirectoryLock::Take(options.directory));
@@ -139,12 +152,15 @@ SqliteResourceStore::~SqliteResourceStore() { Close(); }
 absl::Status SqliteResourceStore::Start() {
   SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database_->Writer());
   SqliteConnection* const connection = lease.get();
-  SqliteMigrationTarget target(options_.directory.empty() ? "memory" : options_.directory + "/config.db", connection);
-  SB_ASSIGN_OR_RETURN(const MigrationStatus schema,
-                      Migrator(ConfigMigrations(), options_.applied_by, &target, options_.clock).Up());
+  SqliteMigrationTarget target(
+      options_.directory.empty() ? "memory" : options_.directory + "/config.db", connection);
+  SB_ASSIGN_OR_RETURN(
+      const MigrationStatus schema,
+      Migrator(ConfigMigrations(), options_.applied_by, &target, options_.clock).Up());
   info_.schema_version = schema.version();
 
-  SB_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::Begin(connection, Kind::kWrite));
+  SB_ASSIGN_OR_RETURN(SqliteTransaction transaction,
+                      SqliteTransaction::Begin(connection, Kind::kWrite));
   SB_ASSIGN_OR_RETURN(std::optional<HeadRow> head, ReadHeadRow(connection));
   if (head.has_value()) {
     SB_RETURN_IF_ERROR(connection->Execute(kProveWrite));
@@ -156,7 +172,8 @@ absl::Status SqliteResourceStore::Start() {
     const uint64_t high = random->Next();
     const uint64_t low = random->Next();
     SB_RETURN_IF_ERROR(WriteFirstHead(
-        connection, {.store_id = absl::StrFormat("%016x%016x", high, low), .epoch = random->Next()}));
+        connection,
+        {.store_id = absl::StrFormat("%016x%016x", high, low), .epoch = random->Next()}));
     SB_ASSIGN_OR_RETURN(head, ReadHeadRow(connection));
     if (!head.has_value()) return HeadMissing();
   }
@@ -166,22 +183,25 @@ absl::Status SqliteResourceStore::Start() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Committed> SqliteResourceStore::Commit(const ChangeSet& changes, Revision judged_on, const Judge& judge,
+absl::StatusOr<Committed> SqliteResourceStore::Commit(const ChangeSet& changes, Revision judged_on,
+                                                      const Judge& judge,
                                                       const Preconditions& preconditions) {
   SB_RETURN_IF_ERROR(CheckChangeSet(changes, preconditions));
   std::vector<PreparedChange> prepared = Prepare(changes);
 
   SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database_->Writer());
   absl::StatusOr<Committed> committed = [&]() -> absl::StatusOr<Committed> {
-    SB_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::Begin(lease.get(), Kind::kWrite));
+    SB_ASSIGN_OR_RETURN(SqliteTransaction transaction,
+                        SqliteTransaction::Begin(lease.get(), Kind::kWrite));
     SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(lease.get()));
     if (!head.has_value()) return HeadMissing();
     Show(head->head);  // after a commit whose outcome was unknown it may be news
     const absl::Time now = absl::FromUnixMillis(absl::ToUnixMillis(options_.clock->Now()));
     Head next = head->head;
     bool write = false;
-    SB_ASSIGN_OR_RETURN(const Committed decided, Decide(lease.get(), *head, changes, judged_on, judge, preconditions,
-                                                        &prepared, now, &next, &write));
+    SB_ASSIGN_OR_RETURN(const Committed decided,
+                        Decide(lease.get(), *head, changes, judged_on, judge, preconditions,
+                               &prepared, now, &next, &write));
     if (!write) return decided;
     SB_RETURN_IF_ERROR(transaction.Commit());
     Show(next);
@@ -196,21 +216,25 @@ absl::StatusOr<Committed> SqliteResourceStore::Commit(const ChangeSet& changes, 
 }
 
 absl::StatusOr<Head> SqliteResourceStore::ReadHead() {
-  return Reading(database_.get(),
-                 [](SqliteConnection*, const HeadRow& head) -> absl::StatusOr<Head> { return head.head; });
+  return Reading(
+      database_.get(),
+      [](SqliteConnection*, const HeadRow& head) -> absl::StatusOr<Head> { return head.head; });
 }
 
 absl::StatusOr<HeadState> SqliteResourceStore::LoadHead() {
-  return Reading(database_.get(), [](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<HeadState> {
-    HeadState state = {.head = head.head};
-    SB_ASSIGN_OR_RETURN(state.resources, ReadResources(connection));
-    return state;
-  });
+  return Reading(
+      database_.get(),
+      [](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<HeadState> {
+        HeadState state = {.head = head.head};
+        SB_ASSIGN_OR_RETURN(state.resources, ReadResources(connection));
+        return state;
+      });
 }
 
 absl::StatusOr<std::vector<RevisionChanges>> SqliteResourceStore::ChangesSince(Revision after) {
   return Reading(database_.get(),
-                 [&](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<std::vector<RevisionChanges>> {
+                 [&](SqliteConnection* connection,
+                     const HeadRow& head) -> absl::StatusOr<std::vector<RevisionChanges>> {
                    if (!head.Reaches(after)) return errors::RevisionNotKept(after);
                    return ReadChanges(connection, head, after);
                  });
@@ -228,39 +252,46 @@ absl::StatusOr<Head> SqliteResourceStore::WaitForChange(Revision after, absl::Ti
 }
 
 absl::StatusOr<Resource> SqliteResourceStore::Get(const ResourceKey& key) {
-  return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow&) -> absl::StatusOr<Resource> {
-    SB_ASSIGN_OR_RETURN(std::optional<Resource> resource, ReadResource(connection, key));
-    if (!resource.has_value()) return errors::NoSuchResource(key);
-    return *std::move(resource);
-  });
-}
-
-absl::StatusOr<RevisionInfo> SqliteResourceStore::GetRevision(Revision revision) {
   return Reading(database_.get(),
-                 [&](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<RevisionInfo> {
-                   if (revision < head.oldest || revision > head.head.revision) {
-                     return errors::RevisionNotKept(revision);
-                   }
-                   SB_ASSIGN_OR_RETURN(std::vector<RevisionInfo> found,
-                                       ReadRevisions(connection, revision, Next(revision), 1));
-                   if (found.empty()) {
-                     return errors::StoreDamaged(absl::StrCat("revision ", revision.number, " is missing"));
-                   }
-                   return std::move(found.front());
+                 [&](SqliteConnection* connection, const HeadRow&) -> absl::StatusOr<Resource> {
+                   SB_ASSIGN_OR_RETURN(std::optional<Resource> resource,
+                                       ReadResource(connection, key));
+                   if (!resource.has_value()) return errors::NoSuchResource(key);
+                   return *std::move(resource);
                  });
 }
 
-absl::StatusOr<RevisionPage> SqliteResourceStore::ListRevisions(std::optional<Revision> below, int page_size) {
+absl::StatusOr<RevisionInfo> SqliteResourceStore::GetRevision(Revision revision) {
+  return Reading(
+      database_.get(),
+      [&](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<RevisionInfo> {
+        if (revision < head.oldest || revision > head.head.revision) {
+          return errors::RevisionNotKept(revision);
+        }
+        SB_ASSIGN_OR_RETURN(std::vector<RevisionInfo> found,
+                            ReadRevisions(connection, revision, Next(revision), 1));
+        if (found.empty()) {
+          return errors::StoreDamaged(absl::StrCat("revision ", revision.number, " is missing"));
+        }
+        return std::move(found.front());
+      });
+}
+
+absl::StatusOr<RevisionPage> SqliteResourceStore::ListRevisions(std::optional<Revision> below,
+                                                                int page_size) {
   const int count = std::clamp(page_size, 1, limits::kMaxRevisionsPerRead);
-  return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<RevisionPage> {
-    RevisionPage page;
-    SB_ASSIGN_OR_RETURN(page.revisions, ReadRevisions(connection, head.oldest,
-                                                      below.value_or(Next(head.head.revision)), count));
-    if (!page.revisions.empty() && page.revisions.back().revision > head.oldest) {
-      page.next_below = page.revisions.back().revision;
-    }
-    return page;
-  });
+  return Reading(
+      database_.get(),
+      [&](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<RevisionPage> {
+        RevisionPage page;
+        SB_ASSIGN_OR_RETURN(page.revisions,
+                            ReadRevisions(connection, head.oldest,
+                                          below.value_or(Next(head.head.revision)), count));
+        if (!page.revisions.empty() && page.revisions.back().revision > head.oldest) {
+          page.next_below = page.revisions.back().revision;
+        }
+        return page;
+      });
 }
 
 absl::StatusOr<int64_t> SqliteResourceStore::SizeBytes() { return database_->SizeBytes(); }

@@ -18,23 +18,25 @@ namespace signalbox {
 class DirectoryLock;
 class SqliteDatabase;
 
-// Resources in `config.db` of a directory that this process alone owns, or in memory (STORAGE section 5). A change that
-// Commit acknowledged survives the process and the power. In memory nothing survives; one connection does everything, so
-// reads wait for writes.
+// Resources in `config.db` of a directory that this process alone owns, or in memory (STORAGE
+// section 5). A change that Commit acknowledged survives the process and the power. In memory
+// nothing survives; one connection does everything, so reads wait for writes.
 class SqliteResourceStore : public ResourceStore {
  public:
   struct Options {
-    std::string directory;   // made when missing, with mode 0700; "" in memory
-    int readers = 2;         // connections that read beside the one that writes
-    std::string applied_by;  // what schema_versions names: "signalbox 0.1.0"
+    std::string directory;         // made when missing, with mode 0700; "" in memory
+    int readers = 2;               // connections that read beside the one that writes
+    std::string applied_by;        // what schema_versions names: "signalbox 0.1.0"
     const Clock* clock = nullptr;  // must outlive the store
     Random* random = nullptr;      // must outlive the store
   };
 
-  // Takes the directory's lock, opens and checks the file, brings its schema up to date, makes the store's id and epoch at
-  // the first start, proves that a write works and checks the newest part of the chain.
-  //   kFailedPrecondition  another process has the directory (with its pid), a newer or another schema, a network file
-  //                        system, no permission, a config.db that is missing beside files that belong to it
+  // Takes the directory's lock, opens and checks the file, brings its schema up to date, makes the
+  // store's id and epoch at the first start, proves that a write works and checks the newest part
+  // of the chain.
+  //   kFailedPrecondition  another process has the directory (with its pid), a newer or another
+  //                        schema, a network file system, no permission, a config.db that is
+  //                        missing beside files that belong to it
   //   kDataLoss            the file is damaged
   //   kResourceExhausted   the disk is full
   //   kUnavailable         reading or writing failed

@@ -1,7 +1,6 @@
 // What Commit promises, of every store.
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,7 +20,8 @@ using Outcome = Committed::Outcome;
 // Remembers what it was asked.
 class RecordingJudge : public Judge {
  public:
-  absl::Status Check(Revision judged_on, const std::vector<RevisionChanges>& since, const ChangeSet&) const override {
+  absl::Status Check(Revision judged_on, const std::vector<RevisionChanges>& since,
+                     const ChangeSet&) const override {
     ++asked;
     last_judged_on = judged_on;
     seen.clear();
@@ -33,10 +33,12 @@ class RecordingJudge : public Judge {
   mutable std::vector<int64_t> seen;
 };
 
-absl::StatusCode CodeOf(const absl::StatusOr<Committed>& committed) { return committed.status().code(); }
+absl::StatusCode CodeOf(const absl::StatusOr<Committed>& committed) {
+  return committed.status().code();
+}
 
-TEMPLATE_LIST_TEST_CASE("a new store is empty at revision 0 with a name and an epoch of its own", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a new store is empty at revision 0 with a name and an epoch of its own",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   const auto head = store->ReadHead();
@@ -79,10 +81,12 @@ TEMPLATE_LIST_TEST_CASE("what is committed is read back whole", "[store]", Store
   CHECK(state->head.revision == Revision{1});
 }
 
-TEMPLATE_LIST_TEST_CASE("resources are sorted by the bytes of their keys", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("resources are sorted by the bytes of their keys", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
-  MustCommit(*store, Changes({Cluster("ä"), Cluster("b"), Cluster("B"), Cluster("a"), Cluster("a-b"), Cluster("")}));
+  MustCommit(*store, Changes({Cluster("ä"), Cluster("b"), Cluster("B"), Cluster("a"),
+                              Cluster("a-b"), Cluster("")}));
   CHECK(NamesAtHead(*store) == std::vector<std::string>{"", "B", "a", "a-b", "b", "ä"});
 }
 
@@ -99,20 +103,21 @@ TEMPLATE_LIST_TEST_CASE("one bad change keeps all of a change set out", "[store]
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
-  CHECK(CodeOf(CommitOnHead(*store, Changes({Cluster("b"), Cluster("a", "other")}, {ClusterKey("z")}))) ==
-        absl::StatusCode::kNotFound);
+  CHECK(CodeOf(CommitOnHead(*store, Changes({Cluster("b"), Cluster("a", "other")},
+                                            {ClusterKey("z")}))) == absl::StatusCode::kNotFound);
   CHECK(MustReadHead(*store) == Revision{1});
   CHECK(NamesAtHead(*store) == std::vector<std::string>{"a"});
   CHECK(store->Get(ClusterKey("a"))->record->body == "body");
 }
 
-TEMPLATE_LIST_TEST_CASE("creating, updating and removing are counted, and what is the same stays out", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE(
+    "creating, updating and removing are counted, and what is the same stays out", "[store]",
+    StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a"), Cluster("b"), Cluster("c")}));
-  const auto committed =
-      CommitOnHead(*store, Changes({Cluster("a"), Cluster("b", "other"), Cluster("d")}, {ClusterKey("c")}));
+  const auto committed = CommitOnHead(
+      *store, Changes({Cluster("a"), Cluster("b", "other"), Cluster("d")}, {ClusterKey("c")}));
   REQUIRE(committed.ok());
   CHECK(committed->created == 1);
   CHECK(committed->updated == 1);
@@ -129,7 +134,8 @@ TEMPLATE_LIST_TEST_CASE("creating, updating and removing are counted, and what i
   CHECK(NamesAtHead(*store) == std::vector<std::string>{"a", "b", "d"});
 }
 
-TEMPLATE_LIST_TEST_CASE("a resource that was removed can come back with the same content", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a resource that was removed can come back with the same content",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   Upsert labelled = Cluster("a");
@@ -141,12 +147,14 @@ TEMPLATE_LIST_TEST_CASE("a resource that was removed can come back with the same
   CHECK(store->Get(ClusterKey("a"))->changed_in == Revision{3});
 }
 
-TEMPLATE_LIST_TEST_CASE("an apply that changes nothing makes no revision", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("an apply that changes nothing makes no revision", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a"), Cluster("b")}));
   const FixedJudge never(absl::InternalError("asked for nothing"));
-  const auto committed = store->Commit(Changes({Cluster("b"), Cluster("a")}), Revision{0}, never, {});
+  const auto committed =
+      store->Commit(Changes({Cluster("b"), Cluster("a")}), Revision{0}, never, {});
   REQUIRE(committed.ok());
   CHECK(committed->outcome == Outcome::kUnchanged);
   CHECK(committed->revision == Revision{1});
@@ -171,13 +179,15 @@ TEMPLATE_LIST_TEST_CASE("a stale expected revision writes nothing", "[store]", S
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
-  const auto refused = CommitOnHead(*store, Changes({Cluster("b")}), {.expected_revision = Revision{0}});
+  const auto refused =
+      CommitOnHead(*store, Changes({Cluster("b")}), {.expected_revision = Revision{0}});
   CHECK(CodeOf(refused) == absl::StatusCode::kFailedPrecondition);
   CHECK(MustReadHead(*store) == Revision{1});
   CHECK(CommitOnHead(*store, Changes({Cluster("b")}), {.expected_revision = Revision{1}}).ok());
 }
 
-TEMPLATE_LIST_TEST_CASE("an etag holds only while the resource is as it was read", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("an etag holds only while the resource is as it was read", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
@@ -198,8 +208,8 @@ TEMPLATE_LIST_TEST_CASE("an etag holds only while the resource is as it was read
   CHECK(with("a", 0, "again") == absl::StatusCode::kOk);
 }
 
-TEMPLATE_LIST_TEST_CASE("a retry with the same request id returns the first one's revision", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a retry with the same request id returns the first one's revision",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   ChangeSet changes = Changes({Cluster("a")});
@@ -216,7 +226,8 @@ TEMPLATE_LIST_TEST_CASE("a retry with the same request id returns the first one'
   CHECK(MustReadHead(*store) == Revision{2});
 }
 
-TEMPLATE_LIST_TEST_CASE("a request id belongs to its author and its content", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a request id belongs to its author and its content", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   ChangeSet changes = Changes({Cluster("a")});
@@ -245,7 +256,8 @@ TEMPLATE_LIST_TEST_CASE("a request id is forgotten after 24 hours", "[store]", S
   CHECK(CommitOnHead(*store, other)->outcome == Outcome::kRepeated);
 }
 
-TEMPLATE_LIST_TEST_CASE("an apply that changes nothing records its request id", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("an apply that changes nothing records its request id", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
@@ -260,7 +272,8 @@ TEMPLATE_LIST_TEST_CASE("an apply that changes nothing records its request id", 
   CHECK(store->Get(ClusterKey("a"))->record->body == "later");
 }
 
-TEMPLATE_LIST_TEST_CASE("a refused commit does not use up its request id", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a refused commit does not use up its request id", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   ChangeSet changes = Changes({Cluster("a")});
@@ -279,14 +292,15 @@ TEMPLATE_LIST_TEST_CASE("a key may stand in a change set only once", "[store]", 
   CHECK(MustReadHead(*store) == Revision{0});
 }
 
-TEMPLATE_LIST_TEST_CASE("what is larger than a limit is refused and what is at the limit is not", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("what is larger than a limit is refused and what is at the limit is not",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   const auto code = [&](const ChangeSet& changes) { return CodeOf(CommitOnHead(*store, changes)); };
   CHECK(code(Changes({Cluster("a", std::string(limits::kMaxBodyBytes + 1, 'x'))})) ==
         absl::StatusCode::kInvalidArgument);
-  CHECK(code(Changes({Cluster(std::string(limits::kMaxNameBytes + 1, 'x'))})) == absl::StatusCode::kInvalidArgument);
+  CHECK(code(Changes({Cluster(std::string(limits::kMaxNameBytes + 1, 'x'))})) ==
+        absl::StatusCode::kInvalidArgument);
   ChangeSet changes = Changes({Cluster("a")});
   changes.message = std::string(limits::kMaxMessageBytes + 1, 'x');
   CHECK(code(changes) == absl::StatusCode::kInvalidArgument);
@@ -297,7 +311,8 @@ TEMPLATE_LIST_TEST_CASE("what is larger than a limit is refused and what is at t
   changes.upserts[0].record.annotations["k"] = std::string(limits::kMaxMetadataBytes, 'x');
   CHECK(code(changes) == absl::StatusCode::kInvalidArgument);
   changes = Changes({});
-  for (size_t i = 0; i <= limits::kMaxChangesPerCommit; ++i) changes.upserts.push_back(Cluster(std::to_string(i)));
+  for (size_t i = 0; i <= limits::kMaxChangesPerCommit; ++i)
+    changes.upserts.push_back(Cluster(std::to_string(i)));
   CHECK(code(changes) == absl::StatusCode::kInvalidArgument);
   changes = Changes({});
   const std::string large(limits::kMaxBodyBytes, 'x');
@@ -313,11 +328,13 @@ TEMPLATE_LIST_TEST_CASE("what is larger than a limit is refused and what is at t
   CHECK(code(changes) == absl::StatusCode::kOk);
 }
 
-TEMPLATE_LIST_TEST_CASE("text with NUL or invalid UTF-8 is refused wherever it stands", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("text with NUL or invalid UTF-8 is refused wherever it stands", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
-  const std::string bad = GENERATE(std::string("a\0b", 3), std::string("\xff"), std::string("\xc0\xaf"),
-                                   std::string("\xed\xa0\x80"), std::string("\xf4\x90\x80\x80"), std::string("\xe2\x82"));
+  const std::string bad = GENERATE(std::string("a\0b", 3), std::string("\xff"),
+                                   std::string("\xc0\xaf"), std::string("\xed\xa0\x80"),
+                                   std::string("\xf4\x90\x80\x80"), std::string("\xe2\x82"));
   const auto code = [&](const ChangeSet& changes) { return CodeOf(CommitOnHead(*store, changes)); };
   CHECK(code(Changes({Cluster(bad)})) == absl::StatusCode::kInvalidArgument);
   CHECK(code(Changes({}, {ClusterKey(bad)})) == absl::StatusCode::kInvalidArgument);
@@ -348,8 +365,9 @@ TEMPLATE_LIST_TEST_CASE("text with NUL or invalid UTF-8 is refused wherever it s
   CHECK(code(Changes({Cluster("ключ-€-𝄞", bad)})) == absl::StatusCode::kOk);
 }
 
-TEMPLATE_LIST_TEST_CASE("the judge is asked again only when the head has moved, and sees what was between", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE(
+    "the judge is asked again only when the head has moved, and sees what was between", "[store]",
+    StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
@@ -363,28 +381,33 @@ TEMPLATE_LIST_TEST_CASE("the judge is asked again only when the head has moved, 
   CHECK(judge.seen == std::vector<int64_t>{2, 3});
 }
 
-TEMPLATE_LIST_TEST_CASE("a judge that refuses keeps the change out, and its words come back", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a judge that refuses keeps the change out, and its words come back",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
-  const auto refused = store->Commit(Changes({}, {ClusterKey("a")}), Revision{0},
-                                     FixedJudge(absl::InvalidArgumentError("route r names cluster a")), {});
+  const auto refused =
+      store->Commit(Changes({}, {ClusterKey("a")}), Revision{0},
+                    FixedJudge(absl::InvalidArgumentError("route r names cluster a")), {});
   CHECK(refused.status() == absl::InvalidArgumentError("route r names cluster a"));
   CHECK(MustReadHead(*store) == Revision{1});
 }
 
-TEMPLATE_LIST_TEST_CASE("a change judged on a revision that the store does not have is to be judged again", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE(
+    "a change judged on a revision that the store does not have is to be judged again", "[store]",
+    StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
-  CHECK(CodeOf(store->Commit(Changes({Cluster("b")}), Revision{5}, AcceptAll(), {})) == absl::StatusCode::kAborted);
-  CHECK(CodeOf(store->Commit(Changes({Cluster("b")}), Revision{-1}, AcceptAll(), {})) == absl::StatusCode::kAborted);
+  CHECK(CodeOf(store->Commit(Changes({Cluster("b")}), Revision{5}, AcceptAll(), {})) ==
+        absl::StatusCode::kAborted);
+  CHECK(CodeOf(store->Commit(Changes({Cluster("b")}), Revision{-1}, AcceptAll(), {})) ==
+        absl::StatusCode::kAborted);
   CHECK(MustReadHead(*store) == Revision{1});
 }
 
-TEMPLATE_LIST_TEST_CASE("four writers at once make contiguous revisions and lose nothing", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("four writers at once make contiguous revisions and lose nothing",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   constexpr int kWriters = 4;

@@ -1,6 +1,5 @@
 // What reading, waiting and closing promise, of every store.
 #include <catch2/catch.hpp>
-
 #include <optional>
 #include <string>
 #include <thread>
@@ -47,7 +46,8 @@ TEMPLATE_LIST_TEST_CASE("a revision that is not kept is out of range", "[store]"
   CHECK(store->GetRevision(Revision{-1}).status().code() == absl::StatusCode::kOutOfRange);
 }
 
-TEMPLATE_LIST_TEST_CASE("revisions are listed newest first, page by page", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("revisions are listed newest first, page by page", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   CHECK(store->ListRevisions(std::nullopt, 10)->revisions.empty());
@@ -67,7 +67,8 @@ TEMPLATE_LIST_TEST_CASE("revisions are listed newest first, page by page", "[sto
   CHECK(!store->ListRevisions(std::nullopt, 5)->next_below.has_value());
 }
 
-TEMPLATE_LIST_TEST_CASE("changes come in order, each revision with its own content", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("changes come in order, each revision with its own content", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("b", "1"), Cluster("a", "1")}));
@@ -86,8 +87,9 @@ TEMPLATE_LIST_TEST_CASE("changes come in order, each revision with its own conte
   CHECK(store->ChangesSince(Revision{2})->size() == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE("changes after a revision above the head or below the history are out of range", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE(
+    "changes after a revision above the head or below the history are out of range", "[store]",
+    StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
@@ -95,8 +97,8 @@ TEMPLATE_LIST_TEST_CASE("changes after a revision above the head or below the hi
   CHECK(store->ChangesSince(Revision{-1}).status().code() == absl::StatusCode::kOutOfRange);
 }
 
-TEMPLATE_LIST_TEST_CASE("one read of changes is bounded by revisions and goes on from the last", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("one read of changes is bounded by revisions and goes on from the last",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   const int count = limits::kMaxRevisionsPerRead + 5;
@@ -110,8 +112,8 @@ TEMPLATE_LIST_TEST_CASE("one read of changes is bounded by revisions and goes on
   CHECK(second->back().info.revision == Revision{count});
 }
 
-TEMPLATE_LIST_TEST_CASE("one read of changes is bounded by bytes and goes on from the last", "[store]",
-                        StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("one read of changes is bounded by bytes and goes on from the last",
+                        "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   const int count = static_cast<int>(limits::kMaxBytesPerRead / limits::kMaxBodyBytes) + 2;
@@ -126,7 +128,8 @@ TEMPLATE_LIST_TEST_CASE("one read of changes is bounded by bytes and goes on fro
   CHECK(store->ChangesSince(first->back().info.revision)->size() == 2);
 }
 
-TEMPLATE_LIST_TEST_CASE("the chain can be computed again from what is read", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("the chain can be computed again from what is read", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a"), Cluster("b")}));
@@ -148,7 +151,8 @@ TEMPLATE_LIST_TEST_CASE("a resource that is not there is not found", "[store]", 
   CHECK(store->Get(ClusterKey("a")).status().code() == absl::StatusCode::kNotFound);
 }
 
-TEMPLATE_LIST_TEST_CASE("a wait ends at once when the head is another already", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a wait ends at once when the head is another already", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
@@ -169,7 +173,8 @@ TEMPLATE_LIST_TEST_CASE("a commit wakes a wait", "[store]", StoreFixtures) {
   CHECK((*woken)->revision == Revision{1});
 }
 
-TEMPLATE_LIST_TEST_CASE("a wait whose deadline has passed returns the head as it is", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("a wait whose deadline has passed returns the head as it is", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   const auto head = store->WaitForChange(Revision{0}, fixture.clock.Monotonic());
@@ -177,7 +182,8 @@ TEMPLATE_LIST_TEST_CASE("a wait whose deadline has passed returns the head as it
   CHECK(head->revision == Revision{0});
 }
 
-TEMPLATE_LIST_TEST_CASE("closing ends waits and refuses what comes after", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("closing ends waits and refuses what comes after", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
@@ -188,7 +194,8 @@ TEMPLATE_LIST_TEST_CASE("closing ends waits and refuses what comes after", "[sto
   constexpr auto kCancelled = absl::StatusCode::kCancelled;
   CHECK(woken->status().code() == kCancelled);
   store->Close();
-  CHECK(store->Commit(Changes({Cluster("b")}), Revision{1}, AcceptAll(), {}).status().code() == kCancelled);
+  CHECK(store->Commit(Changes({Cluster("b")}), Revision{1}, AcceptAll(), {}).status().code() ==
+        kCancelled);
   CHECK(store->ReadHead().status().code() == kCancelled);
   CHECK(store->LoadHead().status().code() == kCancelled);
   CHECK(store->ChangesSince(Revision{0}).status().code() == kCancelled);
@@ -200,7 +207,8 @@ TEMPLATE_LIST_TEST_CASE("closing ends waits and refuses what comes after", "[sto
   CHECK(store->Info().schema_version == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE("reads beside a writer see whole revisions only", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("reads beside a writer see whole revisions only", "[store]",
+                        StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a", "0"), Cluster("b", "0")}));
@@ -234,7 +242,8 @@ TEMPLATE_LIST_TEST_CASE("a store's size grows with what it holds", "[store]", St
   CHECK(store->SizeBytes().value() >= before + (1 << 20));
 }
 
-TEMPLATE_LIST_TEST_CASE("what was committed is there when the store is opened again", "[store]", StoreFixtures) {
+TEMPLATE_LIST_TEST_CASE("what was committed is there when the store is opened again", "[store]",
+                        StoreFixtures) {
   if constexpr (!TestType::kReopens) {
     WARN("n/a: nothing is kept");
   } else {

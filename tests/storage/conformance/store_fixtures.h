@@ -11,7 +11,8 @@
 #include "tests/testing/temp_dir.h"
 
 // Every store that the conformance suite runs over. A fixture has
-//   kReopens   whether what was written is there when the store is opened again; what needs that prints n/a otherwise
+//   kReopens   whether what was written is there when the store is opened again; what needs that
+//              prints n/a otherwise
 //   clock      the store's; moved by the test
 //   Open()     opens the fixture's one store, which must not be open already
 namespace signalbox::testing {
@@ -22,8 +23,10 @@ class SqliteFileFixture {
   FakeClock clock;
 
   std::unique_ptr<ResourceStore> Open() {
-    auto store = SqliteResourceStore::Create(
-        {.directory = directory_.Join("data"), .applied_by = "test", .clock = &clock, .random = &random_});
+    auto store = SqliteResourceStore::Create({.directory = directory_.Join("data"),
+                                              .applied_by = "test",
+                                              .clock = &clock,
+                                              .random = &random_});
     SB_CHECK(store.ok());
     return *std::move(store);
   }

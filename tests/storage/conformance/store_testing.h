@@ -18,7 +18,8 @@ namespace signalbox::testing {
 class FixedJudge : public Judge {
  public:
   explicit FixedJudge(absl::Status verdict) : verdict_(std::move(verdict)) {}
-  absl::Status Check(Revision, const std::vector<RevisionChanges>&, const ChangeSet&) const override {
+  absl::Status Check(Revision, const std::vector<RevisionChanges>&,
+                     const ChangeSet&) const override {
     return verdict_;
   }
 
@@ -40,7 +41,10 @@ inline Upsert Cluster(absl::string_view name, absl::string_view body = "body") {
 }
 
 inline ChangeSet Changes(std::vector<Upsert> upserts, std::vector<ResourceKey> removals = {}) {
-  return {.upserts = std::move(upserts), .removals = std::move(removals), .author = "alice", .message = "a change"};
+  return {.upserts = std::move(upserts),
+          .removals = std::move(removals),
+          .author = "alice",
+          .message = "a change"};
 }
 
 // Commits on the head as it is now.

@@ -1,7 +1,6 @@
 #include "storage/migrator/migrator.h"
 
 #include <catch2/catch.hpp>
-
 #include <string>
 #include <vector>
 
@@ -28,7 +27,11 @@ class FakeTarget : public MigrationTarget {
 };
 
 Migration At(int version, const std::string& up) {
-  return {.version = version, .name = "step" + std::to_string(version), .up = up, .down = "-", .checksum = Sha256(up)};
+  return {.version = version,
+          .name = "step" + std::to_string(version),
+          .up = up,
+          .down = "-",
+          .checksum = Sha256(up)};
 }
 
 const std::vector<Migration> kThree = {At(1, "a"), At(2, "b"), At(3, "c")};
@@ -92,7 +95,8 @@ TEST_CASE("a migration of the same text under another name is another one") {
   CHECK(Migrator({At(1, "a")}, "", &target, &clock).Up().ok());
   Migration renamed = At(1, "a");
   renamed.name = "other";
-  CHECK(Migrator({renamed}, "", &target, &clock).Status().status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(Migrator({renamed}, "", &target, &clock).Status().status().code() ==
+        absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_CASE("a schema newer than the program is refused") {

@@ -1,9 +1,9 @@
 #include "storage/sqlite/directory_lock.h"
 
-#include <catch2/catch.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <string>
 
 #include "absl/status/status.h"
@@ -50,7 +50,8 @@ TEST_CASE("a process that is killed leaves the directory free") {
 
 TEST_CASE("a directory that is not there cannot be locked") {
   testing::TempDir directory;
-  CHECK(DirectoryLock::Take(directory.Join("none")).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(DirectoryLock::Take(directory.Join("none")).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace

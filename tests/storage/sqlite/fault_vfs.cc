@@ -37,7 +37,8 @@ sqlite3_file* Real(sqlite3_file* file) { return reinterpret_cast<File*>(file)->r
 const sqlite3_io_methods kMethods = {
     .iVersion = 2,
     .xClose = [](sqlite3_file* f) { return Real(f)->pMethods->xClose(Real(f)); },
-    .xRead = [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) { return Real(f)->pMethods->xRead(Real(f), to, n, at); },
+    .xRead = [](sqlite3_file* f, void* to, int n,
+                sqlite3_int64 at) { return Real(f)->pMethods->xRead(Real(f), to, n, at); },
     .xWrite =
         [](sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
           const int verdict = Verdict(true, SQLITE_IOERR_WRITE);
@@ -53,19 +54,29 @@ const sqlite3_io_methods kMethods = {
           const int verdict = Verdict(false, SQLITE_IOERR_FSYNC);
           return verdict != SQLITE_OK ? verdict : Real(f)->pMethods->xSync(Real(f), flags);
         },
-    .xFileSize = [](sqlite3_file* f, sqlite3_int64* size) { return Real(f)->pMethods->xFileSize(Real(f), size); },
+    .xFileSize = [](sqlite3_file* f,
+                    sqlite3_int64* size) { return Real(f)->pMethods->xFileSize(Real(f), size); },
     .xLock = [](sqlite3_file* f, int level) { return Real(f)->pMethods->xLock(Real(f), level); },
-    .xUnlock = [](sqlite3_file* f, int level) { return Real(f)->pMethods->xUnlock(Real(f), level); },
-    .xCheckReservedLock = [](sqlite3_file* f, int* out) { return Real(f)->pMethods->xCheckReservedLock(Real(f), out); },
-    .xFileControl = [](sqlite3_file* f, int op, void* arg) { return Real(f)->pMethods->xFileControl(Real(f), op, arg); },
+    .xUnlock = [](sqlite3_file* f,
+                  int level) { return Real(f)->pMethods->xUnlock(Real(f), level); },
+    .xCheckReservedLock =
+        [](sqlite3_file* f, int* out) {
+          return Real(f)->pMethods->xCheckReservedLock(Real(f), out);
+        },
+    .xFileControl = [](sqlite3_file* f, int op,
+                       void* arg) { return Real(f)->pMethods->xFileControl(Real(f), op, arg); },
     .xSectorSize = [](sqlite3_file* f) { return Real(f)->pMethods->xSectorSize(Real(f)); },
-    .xDeviceCharacteristics = [](sqlite3_file* f) { return Real(f)->pMethods->xDeviceCharacteristics(Real(f)); },
-    .xShmMap = [](sqlite3_file* f, int page, int size, int extend,
-                  void volatile** out) { return Real(f)->pMethods->xShmMap(Real(f), page, size, extend, out); },
+    .xDeviceCharacteristics =
+        [](sqlite3_file* f) { return Real(f)->pMethods->xDeviceCharacteristics(Real(f)); },
+    .xShmMap =
+        [](sqlite3_file* f, int page, int size, int extend, void volatile** out) {
+          return Real(f)->pMethods->xShmMap(Real(f), page, size, extend, out);
+        },
     .xShmLock = [](sqlite3_file* f, int offset, int n,
                    int flags) { return Real(f)->pMethods->xShmLock(Real(f), offset, n, flags); },
     .xShmBarrier = [](sqlite3_file* f) { Real(f)->pMethods->xShmBarrier(Real(f)); },
-    .xShmUnmap = [](sqlite3_file* f, int remove) { return Real(f)->pMethods->xShmUnmap(Real(f), remove); },
+    .xShmUnmap = [](sqlite3_file* f,
+                    int remove) { return Real(f)->pMethods->xShmUnmap(Real(f), remove); },
     .xFetch = nullptr,
     .xUnfetch = nullptr,
 };

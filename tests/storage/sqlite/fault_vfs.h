@@ -4,9 +4,10 @@
 
 namespace signalbox::testing {
 
-// SQLite's view of the disk, with failures to order: all SQLite files of the process that are opened while this is
-// installed go through it. Operations that change a file (writes, flushes, truncations; for kFull only writes) are counted from 1. One at a time,
-// for the life of the process's SQLite connections made under it. Safe from any thread.
+// SQLite's view of the disk, with failures to order: all SQLite files of the process that are
+// opened while this is installed go through it. Operations that change a file (writes, flushes,
+// truncations; for kFull only writes) are counted from 1. One at a time, for the life of the
+// process's SQLite connections made under it. Safe from any thread.
 class FaultVfs {
  public:
   enum class Fault {
@@ -21,7 +22,8 @@ class FaultVfs {
   FaultVfs(const FaultVfs&) = delete;
   FaultVfs& operator=(const FaultVfs&) = delete;
 
-  // Starts counting anew: the `nth` operation fails with `fault`, and so do those that follow as far as `count` goes.
+  // Starts counting anew: the `nth` operation fails with `fault`, and so do those that follow as
+  // far as `count` goes.
   void FailAt(int64_t nth, Fault fault, int64_t count = 1);
   // Nothing fails any more.
   void Heal();

@@ -1,8 +1,8 @@
 #include "storage/sqlite/sqlite_database.h"
 
-#include <catch2/catch.hpp>
 #include <sys/stat.h>
 
+#include <catch2/catch.hpp>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -71,7 +71,8 @@ TEST_CASE("the file is its owner's alone") {
 TEST_CASE("a file of another program is refused and left as it is") {
   testing::TempDir directory;
   {
-    const auto other = SqliteConnection::Open(directory.Join("f.db"), SqliteConnection::Access::kReadWrite);
+    const auto other =
+        SqliteConnection::Open(directory.Join("f.db"), SqliteConnection::Access::kReadWrite);
     REQUIRE((*other)->Execute(kMakeTable).ok());
   }
   std::ifstream before_file(directory.Join("f.db"), std::ios::binary);
@@ -91,11 +92,13 @@ TEST_CASE("a file that is no database is damaged") {
 
 TEST_CASE("a directory that is missing is refused") {
   testing::TempDir directory;
-  CHECK(SqliteDatabase::Open({.path = directory.Join("none/f.db"), .application_id = 7}).status().code() ==
-        absl::StatusCode::kFailedPrecondition);
+  CHECK(SqliteDatabase::Open({.path = directory.Join("none/f.db"), .application_id = 7})
+            .status()
+            .code() == absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_CASE("a large log is moved into the file while the database is in use, and all of it at the end") {
+TEST_CASE(
+    "a large log is moved into the file while the database is in use, and all of it at the end") {
   testing::TempDir directory;
   const std::string path = directory.Join("f.db");
   auto database = MustOpen(path);
@@ -104,7 +107,8 @@ TEST_CASE("a large log is moved into the file while the database is in use, and 
     REQUIRE(writer->get()->Execute({"mark", "PRAGMA application_id = 7"}).ok());
     REQUIRE(writer->get()->Execute(kMakeTable).ok());
   }
-  // The log starts again from its beginning after each complete checkpoint, so it stays far below what is written.
+  // The log starts again from its beginning after each complete checkpoint, so it stays far below
+  // what is written.
   for (int i = 0; i < 40; ++i) REQUIRE(database->Writer()->get()->Execute(kInsert).ok());
   CHECK(BytesOf(path + "-wal") < 30'000'000);
   CHECK(BytesOf(path) > 10'000'000);
@@ -126,7 +130,8 @@ TEST_CASE("closing waits for the leases that are out and refuses further ones") 
   std::thread closer([&] { database->Close(); });
   while (database->Writer().ok()) std::this_thread::yield();
   CHECK(database->Reader().status().code() == absl::StatusCode::kCancelled);
-  CHECK(lease->get()->Execute(kCount).code() != absl::StatusCode::kOk);  // usable still: there is no such table
+  CHECK(lease->get()->Execute(kCount).code() !=
+        absl::StatusCode::kOk);  // usable still: there is no such table
   lease.reset();
   closer.join();
 }

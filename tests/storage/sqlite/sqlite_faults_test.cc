@@ -1,7 +1,6 @@
-// A disk that fails operation 1, 2, 3, ... until a whole life of the store passes: each failure leaves what the next start
-// accepts, with everything that was acknowledged.
+// A disk that fails operation 1, 2, 3, ... until a whole life of the store passes: each failure
+// leaves what the next start accepts, with everything that was acknowledged.
 #include <catch2/catch.hpp>
-
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,8 +28,10 @@ using testing::MustCommit;
 class Disk {
  public:
   absl::StatusOr<std::unique_ptr<SqliteResourceStore>> Open() {
-    return SqliteResourceStore::Create(
-        {.directory = directory_.Join("data"), .applied_by = "test", .clock = &clock_, .random = &random_});
+    return SqliteResourceStore::Create({.directory = directory_.Join("data"),
+                                        .applied_by = "test",
+                                        .clock = &clock_,
+                                        .random = &random_});
   }
   FaultVfs vfs;
 
@@ -63,7 +64,8 @@ TEST_CASE("whichever operation fails, what was acknowledged is there at the next
           acknowledged[i] = committed->revision;
         } else {
           const absl::StatusCode code = committed.status().code();
-          REQUIRE((code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted));
+          REQUIRE((code == absl::StatusCode::kUnavailable ||
+                   code == absl::StatusCode::kResourceExhausted));
           if (code == absl::StatusCode::kUnavailable) unknown.push_back(i);
         }
       }
@@ -95,7 +97,9 @@ TEST_CASE("whichever operation fails, what was acknowledged is there at the next
   CHECK(nth > 10);  // there was something to fail
 }
 
-TEST_CASE("after a failed flush the store writes again once the disk is well, on a log that was flushed first") {
+TEST_CASE(
+    "after a failed flush the store writes again once the disk is well, on a log that was flushed "
+    "first") {
   Disk disk;
   auto store = disk.Open();
   REQUIRE(store.ok());

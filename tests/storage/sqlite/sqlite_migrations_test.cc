@@ -1,7 +1,6 @@
 #include "storage/sqlite/sqlite_migrations.h"
 
 #include <catch2/catch.hpp>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,13 +16,18 @@ namespace {
 constexpr Sql kUserVersion = {"user_version", "PRAGMA user_version"};
 constexpr Sql kApplicationId = {"application_id", "PRAGMA application_id"};
 constexpr Sql kTables = {"tables", "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"};
-constexpr Sql kSchema = {"schema", "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)"};
-constexpr Sql kLoose = {"loose", "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
-                                 "AND strict = 0 AND name NOT LIKE 'sqlite_%'"};
+constexpr Sql kSchema = {
+    "schema", "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)"};
+constexpr Sql kLoose = {
+    "loose",
+    "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
+    "AND strict = 0 AND name NOT LIKE 'sqlite_%'"};
 
 class OpenFile {
  public:
-  OpenFile() : connection_(SqliteConnection::Open(directory_.Join("config.db"), Access::kReadWrite).value()) {}
+  OpenFile()
+      : connection_(
+            SqliteConnection::Open(directory_.Join("config.db"), Access::kReadWrite).value()) {}
 
   SqliteConnection* get() const { return connection_.get(); }
   int64_t Int(const Sql& sql) const {
@@ -81,10 +85,11 @@ TEST_CASE("a migration that fails in its last statement leaves the schema of bef
   std::vector<Migration> migrations = ConfigMigrations();
   REQUIRE(file.Up(migrations).ok());
   const std::string before = file.Text(kSchema);
-  migrations.push_back({.version = static_cast<int>(migrations.size()) + 1,
-                        .name = "broken",
-                        .up = "PRAGMA user_version = 99; DROP TABLE resource_label; CREATE TABLE t (a); NOT SQL;",
-                        .down = "-"});
+  migrations.push_back(
+      {.version = static_cast<int>(migrations.size()) + 1,
+       .name = "broken",
+       .up = "PRAGMA user_version = 99; DROP TABLE resource_label; CREATE TABLE t (a); NOT SQL;",
+       .down = "-"});
   const auto failed = file.Up(migrations);
   REQUIRE(!failed.ok());
   CHECK(std::string(failed.status().message()).find("(broken) of config.db") != std::string::npos);

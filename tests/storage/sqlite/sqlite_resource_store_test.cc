@@ -1,10 +1,11 @@
-// What is particular to the SQLite store: its directory, its file and damage in it. The rest is in the conformance suite.
+// What is particular to the SQLite store: its directory, its file and damage in it. The rest is in
+// the conformance suite.
 #include "storage/sqlite/sqlite_resource_store.h"
 
-#include <catch2/catch.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -34,7 +35,8 @@ class Directory {
   std::string file() const { return path() + "/config.db"; }
 
   absl::StatusOr<std::unique_ptr<SqliteResourceStore>> Open() {
-    return SqliteResourceStore::Create({.directory = path(), .applied_by = "test", .clock = &clock_, .random = &random_});
+    return SqliteResourceStore::Create(
+        {.directory = path(), .applied_by = "test", .clock = &clock_, .random = &random_});
   }
 
   // A store with three revisions, closed.
@@ -47,7 +49,8 @@ class Directory {
 
   // Changes the closed store behind its back.
   void Tamper(const char* sql) const {
-    const auto connection = SqliteConnection::Open(file(), SqliteConnection::Access::kReadWrite).value();
+    const auto connection =
+        SqliteConnection::Open(file(), SqliteConnection::Access::kReadWrite).value();
     REQUIRE(connection->ExecuteScript("tamper", sql).ok());
     REQUIRE(connection->Checkpoint(SqliteConnection::CheckpointMode::kTruncate).ok());
   }
@@ -98,7 +101,8 @@ TEST_CASE("status learns the driver, the place and the versions") {
 TEST_CASE("a schema newer than the program is refused, and its file left alone") {
   Directory directory;
   directory.Fill();
-  directory.Tamper("INSERT INTO schema_versions VALUES (2, 'future', zeroblob(32), 0, 'signalbox 9')");
+  directory.Tamper(
+      "INSERT INTO schema_versions VALUES (2, 'future', zeroblob(32), 0, 'signalbox 9')");
   const auto refused = directory.Open();
   CHECK(refused.status().code() == absl::StatusCode::kFailedPrecondition);
   CHECK(absl::StrContains(refused.status().message(), directory.file() + " has schema version 2"));
@@ -119,7 +123,8 @@ TEST_CASE("a directory that has lost its config.db is refused") {
   Directory directory;
   directory.Fill();
   REQUIRE(std::remove(directory.file().c_str()) == 0);
-  const std::string other = directory.path() + GENERATE("/config.db-wal", "/audit.db", "/queue.db", "/telemetry.db");
+  const std::string other =
+      directory.path() + GENERATE("/config.db-wal", "/audit.db", "/queue.db", "/telemetry.db");
   std::ofstream(other) << "something";
   const auto refused = directory.Open();
   CHECK(refused.status().code() == absl::StatusCode::kFailedPrecondition);
@@ -142,27 +147,32 @@ TEST_CASE("history that was changed behind the store's back is refused as damage
   Directory directory;
   directory.Fill();
   directory.Tamper(GENERATE(
-      "UPDATE revision SET author = 'eve' WHERE number = 1", "UPDATE revision SET time_ms = time_ms + 1 WHERE number = 2",
+      "UPDATE revision SET author = 'eve' WHERE number = 1",
+      "UPDATE revision SET time_ms = time_ms + 1 WHERE number = 2",
       "DELETE FROM resource_history WHERE revision = 2", "DELETE FROM revision WHERE number = 1",
-      "DELETE FROM revision WHERE number = 3", "UPDATE head SET revision = 2", "UPDATE head SET revision = 4",
-      "UPDATE head SET epoch = epoch + 1", "DELETE FROM head",
+      "DELETE FROM revision WHERE number = 3", "UPDATE head SET revision = 2",
+      "UPDATE head SET revision = 4", "UPDATE head SET epoch = epoch + 1", "DELETE FROM head",
       "UPDATE resource_history SET record = NULL WHERE revision = 2",
       "UPDATE resource_key SET name = 'z' WHERE name = 'b'"));
   CHECK(directory.Open().status().code() == absl::StatusCode::kDataLoss);
 }
 
-TEST_CASE("a resource that is not what was written is found when the head is loaded, and the store goes read-only") {
+TEST_CASE(
+    "a resource that is not what was written is found when the head is loaded, and the store goes "
+    "read-only") {
   Directory directory;
   directory.Fill();
-  directory.Tamper(GENERATE("UPDATE body SET bytes = CAST('Later' AS BLOB) WHERE bytes = CAST('later' AS BLOB)",
-                            "UPDATE record SET owner = 'eve'", "UPDATE record SET labels = '{\"a\":\"b\"}'",
-                            "UPDATE record SET labels = 'x'", "DELETE FROM body",
-                            "UPDATE resource SET key = 77 WHERE key = 3",
-                            "UPDATE record SET body = (SELECT max(id) - 1 FROM body)"));
+  directory.Tamper(
+      GENERATE("UPDATE body SET bytes = CAST('Later' AS BLOB) WHERE bytes = CAST('later' AS BLOB)",
+               "UPDATE record SET owner = 'eve'", "UPDATE record SET labels = '{\"a\":\"b\"}'",
+               "UPDATE record SET labels = 'x'", "DELETE FROM body",
+               "UPDATE resource SET key = 77 WHERE key = 3",
+               "UPDATE record SET body = (SELECT max(id) - 1 FROM body)"));
   auto store = directory.Open();
   REQUIRE(store.ok());
   CHECK((*store)->LoadHead().status().code() == absl::StatusCode::kDataLoss);
-  CHECK(CommitOnHead(**store, Changes({Cluster("d")})).status().code() == absl::StatusCode::kDataLoss);
+  CHECK(CommitOnHead(**store, Changes({Cluster("d")})).status().code() ==
+        absl::StatusCode::kDataLoss);
   CHECK((*store)->ReadHead().ok());
 }
 
