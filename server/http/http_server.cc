@@ -115,7 +115,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
 
   server.new_task_queue = [] { return new BoundedTaskQueue; };
   // Not SO_REUSEPORT, httplib's default: two daemons on one port would share its connections.
-  server.set_socket_options([](socket_t socket) {
+  socket_t bound = -1;
+  server.set_socket_options([&bound](socket_t socket) {
+    bound = socket;
     const int on = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   });
@@ -165,6 +167,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
     const std::string why = errno != 0 ? std::strerror(errno) : "the name cannot be resolved";
     return absl::FailedPreconditionError(absl::StrCat("http.listen: cannot listen on ", address, ": ", why));
   }
+  // Again, with a longer queue than httplib's 5: beyond it a client waits a second and tries again.
+  ::listen(bound, limits::kHttpBacklog);
+  server.set_socket_options([](socket_t) {});
   parsed.port = static_cast<uint16_t>(port);
   listener->thread = std::thread([&server] { server.listen_after_bind(); });
   while (!server.is_running()) std::this_thread::yield();

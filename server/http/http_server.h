@@ -34,7 +34,8 @@ class HttpServer {
   //   kFailedPrecondition  it cannot be bound: the port is taken, or the address is not this machine's
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, HttpSources sources);
 
-  // Stops taking connections, waits for the requests being served and joins all threads.
+  // Stops taking connections, waits for the requests being served and joins all threads: at once, but for connections
+  // kept open between requests, which take up to limits::kHttpKeepAliveSeconds to be given up.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -11,6 +11,9 @@ inline constexpr size_t kHttpThreads = 8;
 // Accepted connections that wait for a thread. Beyond it nothing is accepted until a thread is free.
 inline constexpr size_t kHttpWaiting = 64;
 
+// Connections that the kernel keeps for us before that: a burst of probes and scrapers. Beyond it clients try again.
+inline constexpr int kHttpBacklog = 128;
+
 // A request's body: nothing here reads one. Beyond it: 413.
 inline constexpr size_t kMaxHttpBodyBytes = 4096;
 
