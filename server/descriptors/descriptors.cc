@@ -26,21 +26,25 @@ using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
 // FileDescriptorSet.file and FileDescriptorProto.name are both field 1, length-delimited.
-constexpr uint32_t kFieldOne = WireFormatLite::MakeTag(1, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+constexpr uint32_t kFieldOne =
+    WireFormatLite::MakeTag(1, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 
 // Every value of field 1 in an encoded message, as parts of `encoded`.
 absl::StatusOr<std::vector<absl::string_view>> ValuesOfFieldOne(absl::string_view encoded) {
   std::vector<absl::string_view> values;
-  CodedInputStream in(reinterpret_cast<const uint8_t*>(encoded.data()), static_cast<int>(encoded.size()));
+  CodedInputStream in(reinterpret_cast<const uint8_t*>(encoded.data()),
+                      static_cast<int>(encoded.size()));
   while (const uint32_t tag = in.ReadTag()) {
     if (tag != kFieldOne) {
-      if (!WireFormatLite::SkipField(&in, tag)) return absl::InternalError("the embedded descriptors are damaged");
+      if (!WireFormatLite::SkipField(&in, tag))
+        return absl::InternalError("the embedded descriptors are damaged");
       continue;
     }
     uint32_t size = 0;
     if (!in.ReadVarint32(&size)) return absl::InternalError("the embedded descriptors are damaged");
     const size_t start = static_cast<size_t>(in.CurrentPosition());
-    if (!in.Skip(static_cast<int>(size))) return absl::InternalError("the embedded descriptors are damaged");
+    if (!in.Skip(static_cast<int>(size)))
+      return absl::InternalError("the embedded descriptors are damaged");
     values.push_back(encoded.substr(start, size));
   }
   return values;
@@ -48,7 +52,8 @@ absl::StatusOr<std::vector<absl::string_view>> ValuesOfFieldOne(absl::string_vie
 
 void AddMessageNames(const google::protobuf::DescriptorProto& message, const std::string& scope,
                      std::vector<std::string>* names) {
-  const std::string name = scope.empty() ? message.name() : absl::StrCat(scope, ".", message.name());
+  const std::string name =
+      scope.empty() ? message.name() : absl::StrCat(scope, ".", message.name());
   for (const auto& nested : message.nested_type()) {
     if (!nested.options().map_entry()) AddMessageNames(nested, name, names);
   }
@@ -112,7 +117,8 @@ absl::StatusOr<std::unique_ptr<Message>> Descriptors::Parse(const Descriptor* de
                                                             absl::string_view bytes) const {
   std::unique_ptr<Message> message = New(descriptor);
   if (!message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::InvalidArgumentError(absl::StrCat("the bytes are not a ", descriptor->full_name()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the bytes are not a ", descriptor->full_name()));
   }
   return message;
 }
@@ -122,7 +128,8 @@ std::vector<std::string> Descriptors::MessageNames() const {
   for (absl::string_view encoded : files_) {
     google::protobuf::FileDescriptorProto file;
     SB_CHECK(file.ParseFromArray(encoded.data(), static_cast<int>(encoded.size())));
-    for (const auto& message : file.message_type()) AddMessageNames(message, file.package(), &names);
+    for (const auto& message : file.message_type())
+      AddMessageNames(message, file.package(), &names);
   }
   std::sort(names.begin(), names.end());
   return names;

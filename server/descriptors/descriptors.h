@@ -16,9 +16,10 @@
 
 namespace signalbox {
 
-// Every message that this build knows: Envoy's API, what it imports, and our admin API. Files are decoded when they
-// are first asked for, so that starting costs little. Descriptors and messages must not outlive this object.
-// Safe from any thread; the messages themselves are as safe as any protobuf message.
+// Every message that this build knows: Envoy's API, what it imports, and our admin API. Files are
+// decoded when they are first asked for, so that starting costs little. Descriptors and messages
+// must not outlive this object. Safe from any thread; the messages themselves are as safe as any
+// protobuf message.
 class Descriptors {
  public:
   // Indexes the descriptors that are part of the binary.
@@ -36,14 +37,15 @@ class Descriptors {
   const google::protobuf::FieldDescriptor* FindExtension(absl::string_view full_name) const;
 
   // An empty message. `descriptor` must be one of this object's.
-  std::unique_ptr<google::protobuf::Message> New(const google::protobuf::Descriptor* descriptor) const;
+  std::unique_ptr<google::protobuf::Message> New(
+      const google::protobuf::Descriptor* descriptor) const;
   // A message from its encoded form.
   //   kInvalidArgument  `bytes` are not such a message
-  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Parse(const google::protobuf::Descriptor* descriptor,
-                                                                   absl::string_view bytes) const;
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Parse(
+      const google::protobuf::Descriptor* descriptor, absl::string_view bytes) const;
 
-  // The full name of every message, nested ones and those of our own API included, sorted. Decodes every file: for
-  // errors' suggestions and for tests.
+  // The full name of every message, nested ones and those of our own API included, sorted. Decodes
+  // every file: for errors' suggestions and for tests.
   std::vector<std::string> MessageNames() const;
 
   // What protobuf's JSON conversion finds messages by.
@@ -60,8 +62,8 @@ class Descriptors {
   mutable google::protobuf::DynamicMessageFactory factory_;
 };
 
-// The message in its encoded form, the same for equal messages on every build and in every process: maps sorted by
-// key, and so within each nested Any whose type is known to the message's pool.
+// The message in its encoded form, the same for equal messages on every build and in every process:
+// maps sorted by key, and so within each nested Any whose type is known to the message's pool.
 std::string SerializeDeterministic(const google::protobuf::Message& message);
 
 }  // namespace signalbox

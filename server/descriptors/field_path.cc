@@ -9,7 +9,9 @@
 namespace signalbox {
 namespace {
 
-bool IsPlain(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '@'; }
+bool IsPlain(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '@';
+}
 
 void AppendName(absl::string_view name, std::string* path) {
   if (!name.empty() && std::all_of(name.begin(), name.end(), IsPlain)) {
@@ -45,7 +47,8 @@ bool TakeQuoted(absl::string_view* path, std::string* name) {
 
 std::string FieldPath::ToString() const {
   std::vector<const FieldPath*> steps;
-  for (const FieldPath* step = this; step->parent != nullptr; step = step->parent) steps.push_back(step);
+  for (const FieldPath* step = this; step->parent != nullptr; step = step->parent)
+    steps.push_back(step);
   std::string path;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     if ((*step)->index >= 0) {
@@ -66,7 +69,8 @@ std::vector<FieldStep> ParseFieldPath(absl::string_view path) {
       if (!TakeQuoted(&path, &step.name)) return steps;
     } else if (path[0] == '[') {
       const size_t end = path.find(']');
-      if (end == absl::string_view::npos || !absl::SimpleAtoi(path.substr(1, end - 1), &step.index) || step.index < 0) {
+      if (end == absl::string_view::npos ||
+          !absl::SimpleAtoi(path.substr(1, end - 1), &step.index) || step.index < 0) {
         return steps;
       }
       path.remove_prefix(end + 1);
@@ -82,6 +86,8 @@ std::vector<FieldStep> ParseFieldPath(absl::string_view path) {
   return steps;
 }
 
-std::string FieldError::ToString() const { return path.empty() ? description : absl::StrCat(path, ": ", description); }
+std::string FieldError::ToString() const {
+  return path.empty() ? description : absl::StrCat(path, ": ", description);
+}
 
 }  // namespace signalbox

@@ -8,11 +8,12 @@
 
 namespace signalbox {
 
-// Paths of fields as users read them: `filter_chains[0].filters[1].typed_config`, and `filter_metadata["envoy.lb"]`
-// where a name is more than letters, digits, `_` and `@`. The empty path is the whole.
+// Paths of fields as users read them: `filter_chains[0].filters[1].typed_config`, and
+// `filter_metadata["envoy.lb"]` where a name is more than letters, digits, `_` and `@`. The empty
+// path is the whole.
 
-// A step on the way to a field: a name, or an index in a list. Steps are linked to the one before, which must outlive
-// them, so that a walk builds text only for the errors it finds.
+// A step on the way to a field: a name, or an index in a list. Steps are linked to the one before,
+// which must outlive them, so that a walk builds text only for the errors it finds.
 struct FieldPath {
   const FieldPath* parent = nullptr;
   absl::string_view name;

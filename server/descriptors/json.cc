@@ -20,16 +20,20 @@ using google::protobuf::Struct;
 using google::protobuf::io::ArrayInputStream;
 using google::protobuf::io::StringOutputStream;
 
-std::string TypeUrl(const Descriptor* type) { return absl::StrCat(kTypeUrlPrefix, type->full_name()); }
+std::string TypeUrl(const Descriptor* type) {
+  return absl::StrCat(kTypeUrlPrefix, type->full_name());
+}
 
 // The encoded message that `text` writes, by protobuf's own conversion.
-absl::StatusOr<std::string> Convert(const Descriptors& descriptors, const Descriptor* type, const std::string& text) {
+absl::StatusOr<std::string> Convert(const Descriptors& descriptors, const Descriptor* type,
+                                    const std::string& text) {
   std::string bytes;
   ArrayInputStream in(text.data(), static_cast<int>(text.size()));
   google::protobuf::util::Status status;
   {
     StringOutputStream out(&bytes);
-    status = google::protobuf::util::JsonToBinaryStream(descriptors.type_resolver(), TypeUrl(type), &in, &out);
+    status = google::protobuf::util::JsonToBinaryStream(descriptors.type_resolver(), TypeUrl(type),
+                                                        &in, &out);
   }
   if (!status.ok()) return absl::InvalidArgumentError(std::string(status.message()));
   return bytes;
@@ -41,13 +45,15 @@ absl::Status Refusal(const std::vector<FieldError>& errors) {
   return absl::InvalidArgumentError(text);
 }
 
-absl::StatusOr<std::unique_ptr<Message>> Checked(const Descriptors& descriptors, const Descriptor* type,
-                                                 const Struct& json, std::vector<FieldError>* errors) {
+absl::StatusOr<std::unique_ptr<Message>> Checked(const Descriptors& descriptors,
+                                                 const Descriptor* type, const Struct& json,
+                                                 std::vector<FieldError>* errors) {
   *errors = CheckJson(descriptors, type, json);
   if (!errors->empty()) return Refusal(*errors);
   std::string text;
   absl::Status status;
-  if (const auto written = google::protobuf::util::MessageToJsonString(json, &text); !written.ok()) {
+  if (const auto written = google::protobuf::util::MessageToJsonString(json, &text);
+      !written.ok()) {
     status = absl::InvalidArgumentError(std::string(written.message()));
   } else if (const auto bytes = Convert(descriptors, type, text); !bytes.ok()) {
     status = bytes.status();
@@ -62,15 +68,17 @@ absl::StatusOr<std::unique_ptr<Message>> Checked(const Descriptors& descriptors,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Message>> MessageFromJson(const Descriptors& descriptors, const Descriptor* type,
-                                                         const Struct& json, std::vector<FieldError>* errors) {
+absl::StatusOr<std::unique_ptr<Message>> MessageFromJson(const Descriptors& descriptors,
+                                                         const Descriptor* type, const Struct& json,
+                                                         std::vector<FieldError>* errors) {
   std::vector<FieldError> found;
   absl::StatusOr<std::unique_ptr<Message>> message = Checked(descriptors, type, json, &found);
   if (errors != nullptr) errors->insert(errors->end(), found.begin(), found.end());
   return message;
 }
 
-absl::StatusOr<std::string> MessageToJsonText(const Descriptors& descriptors, const Message& message) {
+absl::StatusOr<std::string> MessageToJsonText(const Descriptors& descriptors,
+                                              const Message& message) {
   const std::string bytes = SerializeDeterministic(message);
   std::string text;
   ArrayInputStream in(bytes.data(), static_cast<int>(bytes.size()));
@@ -79,12 +87,13 @@ absl::StatusOr<std::string> MessageToJsonText(const Descriptors& descriptors, co
   google::protobuf::util::Status status;
   {
     StringOutputStream out(&text);
-    status = google::protobuf::util::BinaryToJsonStream(descriptors.type_resolver(), TypeUrl(message.GetDescriptor()),
-                                                        &in, &out, options);
+    status = google::protobuf::util::BinaryToJsonStream(
+        descriptors.type_resolver(), TypeUrl(message.GetDescriptor()), &in, &out, options);
   }
   if (!status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("a ", message.GetDescriptor()->full_name(),
-                                                   " cannot be written as JSON: ", std::string(status.message())));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a ", message.GetDescriptor()->full_name(),
+                     " cannot be written as JSON: ", std::string(status.message())));
   }
   return text;
 }

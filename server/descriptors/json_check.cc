@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/suggest.h"
+#include "server/descriptors/field_names.h"
 #include "server/descriptors/json_scalar.h"
 #include "server/descriptors/kinds.h"
 
@@ -24,19 +25,8 @@ using google::protobuf::Value;
 
 constexpr absl::string_view kTypeKey = "@type";
 
-const FieldDescriptor* FindField(const Descriptor* type, const std::string& name) {
-  if (const FieldDescriptor* field = type->FindFieldByName(name); field != nullptr) return field;
-  for (int i = 0; i < type->field_count(); ++i) {
-    if (type->field(i)->json_name() == name) return type->field(i);
-  }
-  return nullptr;
-}
-
-bool IsTypedStruct(const Descriptor* type) {
-  return type->full_name() == "xds.type.v3.TypedStruct" || type->full_name() == "udpa.type.v1.TypedStruct";
-}
-
-// Whether JSON writes the message other than as an object of its fields, so that an Any wraps it in "value".
+// Whether JSON writes the message other than as an object of its fields, so that an Any wraps it in
+// "value".
 bool HasFormOfItsOwn(const Descriptor* type) {
   return type->well_known_type() != Descriptor::WELLKNOWNTYPE_UNSPECIFIED;
 }
@@ -63,7 +53,7 @@ class Checker {
       if (key == skip) continue;
       if (Full()) return;
       const FieldPath at{&path, key};
-      const FieldDescriptor* field = FindField(type, key);
+      const FieldDescriptor* field = FindFieldByEitherName(type, key);
       if (field == nullptr) {
         Add(at, absl::StrCat("unknown field of ", type->full_name(), SuggestField(type, key)));
         continue;
@@ -72,7 +62,8 @@ class Checker {
         Add(at, absl::StrCat("the same field as \"", other->second, "\": give it once"));
         continue;
       }
-      if (value->kind_case() == Value::kNullValue && !TakesNull(field)) continue;  // null is: not set
+      if (value->kind_case() == Value::kNullValue && !TakesNull(field))
+        continue;  // null is: not set
       if (const OneofDescriptor* oneof = field->real_containing_oneof(); oneof != nullptr) {
         if (const auto [other, fresh] = chosen.emplace(oneof, key); !fresh) {
           Add(at, absl::StrCat("excludes \"", other->second, "\": give one of them"));
@@ -103,14 +94,16 @@ class Checker {
 
   static bool TakesNull(const FieldDescriptor* field) {
     if (field->is_repeated()) return false;
-    if (field->enum_type() != nullptr) return field->enum_type()->full_name() == "google.protobuf.NullValue";
+    if (field->enum_type() != nullptr)
+      return field->enum_type()->full_name() == "google.protobuf.NullValue";
     return field->message_type() != nullptr &&
            field->message_type()->well_known_type() == Descriptor::WELLKNOWNTYPE_VALUE;
   }
 
   static std::string SuggestField(const Descriptor* type, const std::string& key) {
     // In the naming that the user seems to follow.
-    const bool camel = std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    const bool camel =
+        std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
     std::vector<std::string> names;
     for (int i = 0; i < type->field_count(); ++i) {
       names.push_back(camel ? type->field(i)->json_name() : type->field(i)->name());
@@ -118,7 +111,8 @@ class Checker {
     return DidYouMean(key, names);
   }
 
-  void CheckField(const FieldDescriptor* field, const Value& value, const FieldPath& path, int depth) {
+  void CheckField(const FieldDescriptor* field, const Value& value, const FieldPath& path,
+                  int depth) {
     if (field->is_map()) return CheckMap(field, value, path, depth);
     if (!field->is_repeated()) return CheckOne(field, value, path, depth);
     if (value.kind_case() != Value::kListValue) {
@@ -131,9 +125,11 @@ class Checker {
     }
   }
 
-  void CheckMap(const FieldDescriptor* field, const Value& value, const FieldPath& path, int depth) {
+  void CheckMap(const FieldDescriptor* field, const Value& value, const FieldPath& path,
+                int depth) {
     if (value.kind_case() != Value::kStructValue) {
-      return Add(path, absl::StrCat("expected an object of keys and values, found ", DescribeJson(value)));
+      return Add(
+          path, absl::StrCat("expected an object of keys and values, found ", DescribeJson(value)));
     }
     for (const auto& [key, element] : Sorted(value.struct_value())) {
       if (Full()) return;
@@ -143,7 +139,8 @@ class Checker {
     }
   }
 
-  void CheckOne(const FieldDescriptor* field, const Value& value, const FieldPath& path, int depth) {
+  void CheckOne(const FieldDescriptor* field, const Value& value, const FieldPath& path,
+                int depth) {
     if (field->message_type() == nullptr) return AddIfAny(path, CheckScalar(*field, value));
     CheckMessage(field->message_type(), value, path, depth + 1);
   }
@@ -151,7 +148,8 @@ class Checker {
   void CheckMessage(const Descriptor* type, const Value& value, const FieldPath& path, int depth) {
     switch (type->well_known_type()) {
       case Descriptor::WELLKNOWNTYPE_UNSPECIFIED:
-        if (const Struct* object = ObjectOrError(type, value, path)) CheckFields(type, *object, path, depth, "");
+        if (const Struct* object = ObjectOrError(type, value, path))
+          CheckFields(type, *object, path, depth, "");
         return;
       case Descriptor::WELLKNOWNTYPE_ANY:
         if (const Struct* object = ObjectOrError(type, value, path)) CheckAny(*object, path, depth);
@@ -162,7 +160,8 @@ class Checker {
         return AddIfAny(path, CheckTimestamp(value));
       case Descriptor::WELLKNOWNTYPE_FIELDMASK:
         if (value.kind_case() == Value::kStringValue) return;
-        return Add(path, absl::StrCat("expected paths such as \"a.b,c\", found ", DescribeJson(value)));
+        return Add(path,
+                   absl::StrCat("expected paths such as \"a.b,c\", found ", DescribeJson(value)));
       case Descriptor::WELLKNOWNTYPE_VALUE:
         return CheckFree(value, path, depth);
       case Descriptor::WELLKNOWNTYPE_STRUCT:
@@ -178,7 +177,8 @@ class Checker {
 
   const Struct* ObjectOrError(const Descriptor* type, const Value& value, const FieldPath& path) {
     if (value.kind_case() == Value::kStructValue) return &value.struct_value();
-    Add(path, absl::StrCat("expected an object (", type->full_name(), "), found ", DescribeJson(value)));
+    Add(path,
+        absl::StrCat("expected an object (", type->full_name(), "), found ", DescribeJson(value)));
     return nullptr;
   }
 
@@ -187,11 +187,13 @@ class Checker {
     if (Full()) return;
     if (value.kind_case() == Value::kStructValue) {
       if (TooDeep(path, depth)) return;
-      for (const auto& [key, member] : Sorted(value.struct_value())) CheckFree(*member, {&path, key}, depth + 1);
+      for (const auto& [key, member] : Sorted(value.struct_value()))
+        CheckFree(*member, {&path, key}, depth + 1);
     } else if (value.kind_case() == Value::kListValue) {
       if (TooDeep(path, depth)) return;
       int index = 0;
-      for (const Value& element : value.list_value().values()) CheckFree(element, {&path, "", index++}, depth + 1);
+      for (const Value& element : value.list_value().values())
+        CheckFree(element, {&path, "", index++}, depth + 1);
     } else if (value.kind_case() == Value::KIND_NOT_SET) {
       Add(path, "has no value");
     } else if (value.kind_case() == Value::kNumberValue && !std::isfinite(value.number_value())) {
@@ -203,7 +205,9 @@ class Checker {
     if (TooDeep(path, depth)) return;
     const auto given = object.fields().find(std::string(kTypeKey));
     if (given == object.fields().end()) {
-      return Add(path, "has no \"@type\", such as \"type.googleapis.com/envoy.extensions…\": it says what the rest is");
+      return Add(path,
+                 "has no \"@type\", such as \"type.googleapis.com/envoy.extensions…\": it says "
+                 "what the rest is");
     }
     const FieldPath type_path{&path, kTypeKey};
     if (given->second.kind_case() != Value::kStringValue) {
@@ -216,7 +220,8 @@ class Checker {
   }
 
   // {"@type": ".../google.protobuf.Duration", "value": "1s"}
-  void CheckWrapped(const Descriptor* type, const Struct& object, const FieldPath& path, int depth) {
+  void CheckWrapped(const Descriptor* type, const Struct& object, const FieldPath& path,
+                    int depth) {
     bool has_value = false;
     for (const auto& [key, value] : Sorted(object)) {
       if (key == kTypeKey) continue;
@@ -225,10 +230,12 @@ class Checker {
         has_value = true;
         CheckMessage(type, *value, at, depth + 1);
       } else {
-        Add(at, absl::StrCat("unknown field: beside \"@type\", ", type->full_name(), " has only \"value\" here"));
+        Add(at, absl::StrCat("unknown field: beside \"@type\", ", type->full_name(),
+                             " has only \"value\" here"));
       }
     }
-    if (!has_value) Add(path, absl::StrCat("has no \"value\", which holds the ", type->full_name()));
+    if (!has_value)
+      Add(path, absl::StrCat("has no \"value\", which holds the ", type->full_name()));
   }
 
   // Envoy reads the struct as the message that type_url names, if it knows that.
@@ -254,13 +261,15 @@ class Checker {
     }
     absl::string_view name = type_url;
     const bool prefixed = absl::ConsumePrefix(&name, kTypeUrlPrefix);
-    if (!prefixed && name.find('/') != absl::string_view::npos) name = name.substr(name.rfind('/') + 1);
+    if (!prefixed && name.find('/') != absl::string_view::npos)
+      name = name.substr(name.rfind('/') + 1);
     std::string meant(name);
     if (descriptors_.FindMessage(name) == nullptr) meant = NearestType(name);
     const std::string hint =
         meant.empty() ? "" : absl::StrCat("; did you mean \"", kTypeUrlPrefix, meant, "\"?");
     if (!prefixed) {
-      return absl::StrCat("\"", type_url, "\" is not a type URL: it must begin with \"", kTypeUrlPrefix, "\"", hint);
+      return absl::StrCat("\"", type_url, "\" is not a type URL: it must begin with \"",
+                          kTypeUrlPrefix, "\"", hint);
     }
     return absl::StrCat("unknown type \"", type_url, "\"", hint);
   }
@@ -286,7 +295,8 @@ class Checker {
 
 }  // namespace
 
-std::vector<FieldError> CheckJson(const Descriptors& descriptors, const Descriptor* type, const Struct& json) {
+std::vector<FieldError> CheckJson(const Descriptors& descriptors, const Descriptor* type,
+                                  const Struct& json) {
   std::vector<FieldError> errors;
   Checker(descriptors, &errors).CheckFields(type, json, FieldPath(), 0, "");
   return errors;

@@ -29,12 +29,14 @@ constexpr int64_t kMaxDurationSeconds = 315576000000;
 constexpr size_t kMaxShownText = 60;
 
 std::string Shown(absl::string_view text) {
-  if (text.size() > kMaxShownText) return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxShownText)), "…\"");
+  if (text.size() > kMaxShownText)
+    return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxShownText)), "…\"");
   return absl::StrCat("\"", text, "\"");
 }
 
 std::string Shown(double number) {
-  if (std::abs(number) < 1e18 && std::trunc(number) == number) return absl::StrCat(static_cast<int64_t>(number));
+  if (std::abs(number) < 1e18 && std::trunc(number) == number)
+    return absl::StrCat(static_cast<int64_t>(number));
   return absl::StrFormat("%.15g", number);
 }
 
@@ -44,8 +46,8 @@ std::string Expected(absl::string_view what, const Value& value) {
 
 template <typename T>
 std::string OutOfRange(absl::string_view shown, absl::string_view type) {
-  return absl::StrCat(shown, " is out of range: ", type, " holds ", std::numeric_limits<T>::min(), " to ",
-                      std::numeric_limits<T>::max());
+  return absl::StrCat(shown, " is out of range: ", type, " holds ", std::numeric_limits<T>::min(),
+                      " to ", std::numeric_limits<T>::max());
 }
 
 // Digits with at most a sign and no leading zero.
@@ -67,12 +69,15 @@ std::string CheckWholeText(absl::string_view text, absl::string_view type) {
 
 template <typename T>
 std::string CheckWhole(const Value& value, absl::string_view type) {
-  if (value.kind_case() == Value::kStringValue) return CheckWholeText<T>(value.string_value(), type);
+  if (value.kind_case() == Value::kStringValue)
+    return CheckWholeText<T>(value.string_value(), type);
   if (value.kind_case() != Value::kNumberValue) return Expected("a whole number", value);
   const double number = value.number_value();
-  if (std::trunc(number) != number || std::isinf(number)) return absl::StrCat(Shown(number), " is not a whole number");
+  if (std::trunc(number) != number || std::isinf(number))
+    return absl::StrCat(Shown(number), " is not a whole number");
   if (sizeof(T) == 8 && std::abs(number) > kMaxExact) {
-    return absl::StrCat(Shown(number), " is more than a JSON number holds exactly: write it in quotes");
+    return absl::StrCat(Shown(number),
+                        " is more than a JSON number holds exactly: write it in quotes");
   }
   if (number < static_cast<double>(std::numeric_limits<T>::min()) ||
       number > static_cast<double>(std::numeric_limits<T>::max())) {
@@ -101,7 +106,8 @@ std::string CheckEnum(const EnumDescriptor& type, const Value& value) {
   }
   if (value.kind_case() == Value::kNumberValue) {
     const double number = value.number_value();
-    const bool is_int = std::trunc(number) == number && std::abs(number) <= std::numeric_limits<int>::max();
+    const bool is_int =
+        std::trunc(number) == number && std::abs(number) <= std::numeric_limits<int>::max();
     if (is_int && type.FindValueByNumber(static_cast<int>(number)) != nullptr) return "";
     return absl::StrCat("unknown value ", Shown(number), " of ", type.full_name());
   }
@@ -181,22 +187,27 @@ std::string CheckMapKey(const FieldDescriptor& key_field, absl::string_view key)
     case FieldDescriptor::CPPTYPE_UINT64:
       return CheckWholeText<uint64_t>(key, "uint64");
     case FieldDescriptor::CPPTYPE_BOOL:
-      return key == "true" || key == "false" ? "" : absl::StrCat("the key must be true or false, not ", Shown(key));
+      return key == "true" || key == "false"
+                 ? ""
+                 : absl::StrCat("the key must be true or false, not ", Shown(key));
     default:
       return "";
   }
 }
 
 std::string CheckDuration(const Value& value) {
-  if (value.kind_case() != Value::kStringValue) return Expected("a duration such as \"0.25s\"", value);
+  if (value.kind_case() != Value::kStringValue)
+    return Expected("a duration such as \"0.25s\"", value);
   const std::string wrong = absl::StrCat(
-      Shown(value.string_value()), " is not a duration: write seconds and \"s\", at most 9 decimals, such as \"0.25s\"");
+      Shown(value.string_value()),
+      " is not a duration: write seconds and \"s\", at most 9 decimals, such as \"0.25s\"");
   absl::string_view text = value.string_value();
   if (!absl::ConsumeSuffix(&text, "s")) return wrong;
   absl::ConsumePrefix(&text, "-");
   const size_t point = text.find('.');
   const absl::string_view whole = text.substr(0, point);
-  const absl::string_view decimals = point == absl::string_view::npos ? "0" : text.substr(point + 1);
+  const absl::string_view decimals =
+      point == absl::string_view::npos ? "0" : text.substr(point + 1);
   if (whole.empty() || decimals.empty() || decimals.size() > 9) return wrong;
   for (absl::string_view part : {whole, decimals}) {
     for (char c : part) {
@@ -205,17 +216,20 @@ std::string CheckDuration(const Value& value) {
   }
   int64_t seconds = 0;
   if (!absl::SimpleAtoi(whole, &seconds) || seconds > kMaxDurationSeconds) {
-    return absl::StrCat(Shown(value.string_value()), " is out of range: a duration is at most ", kMaxDurationSeconds, "s");
+    return absl::StrCat(Shown(value.string_value()), " is out of range: a duration is at most ",
+                        kMaxDurationSeconds, "s");
   }
   return "";
 }
 
 std::string CheckTimestamp(const Value& value) {
-  if (value.kind_case() != Value::kStringValue) return Expected("a time such as \"2006-01-02T15:04:05Z\"", value);
+  if (value.kind_case() != Value::kStringValue)
+    return Expected("a time such as \"2006-01-02T15:04:05Z\"", value);
   absl::Time time;
   std::string error;
   if (absl::ParseTime(absl::RFC3339_full, value.string_value(), &time, &error)) return "";
-  return absl::StrCat(Shown(value.string_value()), " is not a time such as \"2006-01-02T15:04:05Z\"");
+  return absl::StrCat(Shown(value.string_value()),
+                      " is not a time such as \"2006-01-02T15:04:05Z\"");
 }
 
 }  // namespace signalbox

@@ -8,11 +8,13 @@ namespace signalbox {
 // What every type URL of xDS begins with.
 inline constexpr absl::string_view kTypeUrlPrefix = "type.googleapis.com/";
 
-// A kind of resource as a user writes it: what its `spec` is. Command line and server share this list.
+// A kind of resource as a user writes it: what its `spec` is. Command line and server share this
+// list.
 struct Kind {
   absl::string_view name;          // "cluster"
   absl::string_view message_name;  // "envoy.config.cluster.v3.Cluster"
-  absl::string_view name_field;    // the message's field that holds the resource's name: "name" or "cluster_name"
+  absl::string_view
+      name_field;  // the message's field that holds the resource's name: "name" or "cluster_name"
 };
 
 // Every kind, sorted by name; lives as long as the process.

@@ -70,8 +70,8 @@ std::string Encode(const Message& message) {
   return bytes;
 }
 
-// How many Any may stand within each other; what is deeper stays as it is. More never happens in earnest, and each
-// level is decoded with all below it.
+// How many Any may stand within each other; what is deeper stays as it is. More never happens in
+// earnest, and each level is decoded with all below it.
 constexpr int kMaxNestedAny = 32;
 
 void Normalise(Message* message, int any_depth);
@@ -85,7 +85,8 @@ void NormaliseAny(Message* any, int any_depth) {
   const std::string type_url = reflection->GetString(*any, url_field);
   absl::string_view name = type_url;
   if (!absl::ConsumePrefix(&name, kTypeUrlPrefix)) return;
-  const Descriptor* type = any->GetDescriptor()->file()->pool()->FindMessageTypeByName(std::string(name));
+  const Descriptor* type =
+      any->GetDescriptor()->file()->pool()->FindMessageTypeByName(std::string(name));
   if (type == nullptr) return;
   std::unique_ptr<Message> value(reflection->GetMessageFactory()->GetPrototype(type)->New());
   if (!value->ParsePartialFromString(reflection->GetString(*any, value_field))) return;
@@ -94,7 +95,8 @@ void NormaliseAny(Message* any, int any_depth) {
 }
 
 void Normalise(Message* message, int any_depth) {
-  if (message->GetDescriptor()->full_name() == "google.protobuf.Any") return NormaliseAny(message, any_depth);
+  if (message->GetDescriptor()->full_name() == "google.protobuf.Any")
+    return NormaliseAny(message, any_depth);
   const Reflection* reflection = message->GetReflection();
   std::vector<const FieldDescriptor*> fields;
   reflection->ListFields(*message, &fields);

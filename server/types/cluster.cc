@@ -36,7 +36,8 @@ class ClusterType final : public ResourceType {
     const Message& eds = MessageField(cluster, "eds_cluster_config");
     if (!ComesFromThisServer(MessageField(eds, "eds_config"))) return;
     std::string name = StringField(eds, "service_name");
-    references->push_back({"endpoints", name.empty() ? StringField(cluster, "name") : std::move(name)});
+    references->push_back(
+        {"endpoints", name.empty() ? StringField(cluster, "name") : std::move(name)});
   }
 };
 
@@ -46,7 +47,8 @@ std::unique_ptr<ResourceType> MakeClusterType() {
   const Kind* kind = FindKind("cluster");
   SB_CHECK(kind != nullptr);
   return std::make_unique<ClusterType>(
-      *kind, ResourceType::Protocol{.abbreviation = "CDS", .full_state_in_sotw = true, .legacy_wildcard = true});
+      *kind, ResourceType::Protocol{
+                 .abbreviation = "CDS", .full_state_in_sotw = true, .legacy_wildcard = true});
 }
 
 }  // namespace signalbox

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "server/descriptors/field_names.h"
 #include "server/descriptors/json.h"
 #include "server/types/config_source.h"
 #include "server/types/registry.h"
@@ -23,15 +24,18 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 // What a row's field names, if not a resource of a type.
-constexpr absl::string_view kOpaque = "(opaque)";        // something that leads to clusters not named here
+constexpr absl::string_view kOpaque =
+    "(opaque)";  // something that leads to clusters not named here
 constexpr absl::string_view kElsewhere = "(elsewhere)";  // nothing of ours: the walk goes no deeper
 
-// A field that names something. A map names by its keys. Without a field the message's presence says it all.
+// A field that names something. A map names by its keys. Without a field the message's presence
+// says it all.
 struct Row {
   absl::string_view message;
   absl::string_view field;
-  absl::string_view names;               // a type's short name, kOpaque or kElsewhere
-  absl::string_view config_source = "";  // the field beside it that says where the resource comes from
+  absl::string_view names;  // a type's short name, kOpaque or kElsewhere
+  absl::string_view config_source =
+      "";  // the field beside it that says where the resource comes from
 };
 
 constexpr Row kTable[] = {
@@ -47,7 +51,8 @@ constexpr Row kTable[] = {
     {"envoy.config.route.v3.Vhds", "", kOpaque},
     {"envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig", "default_cluster", "cluster"},
     {"envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction", "cluster", "cluster"},
-    {"envoy.extensions.router.cluster_specifiers.priority_group.v3.ClusterWeight", "cluster_name", "cluster"},
+    {"envoy.extensions.router.cluster_specifiers.priority_group.v3.ClusterWeight", "cluster_name",
+     "cluster"},
 
     // What calls out to a service
     {"envoy.config.core.v3.GrpcService.EnvoyGrpc", "cluster_name", "cluster"},
@@ -61,9 +66,11 @@ constexpr Row kTable[] = {
     {"envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig", "cluster", "cluster"},
 
     // HTTP filters
-    {"envoy.extensions.filters.http.cache_v2.v3.CacheV2Config", "override_upstream_cluster", "cluster"},
+    {"envoy.extensions.filters.http.cache_v2.v3.CacheV2Config", "override_upstream_cluster",
+     "cluster"},
     {"envoy.extensions.filters.http.gcp_authn.v3.GcpAuthnFilterConfig", "cluster", "cluster"},
-    {"envoy.extensions.filters.http.health_check.v3.HealthCheck", "cluster_min_healthy_percentages", "cluster"},
+    {"envoy.extensions.filters.http.health_check.v3.HealthCheck", "cluster_min_healthy_percentages",
+     "cluster"},
     {"envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster", "cluster", "cluster"},
     {"envoy.extensions.filters.http.lua.v3.Lua", "", kOpaque},
     {"envoy.extensions.filters.http.lua.v3.LuaPerRoute", "", kOpaque},
@@ -71,16 +78,24 @@ constexpr Row kTable[] = {
 
     // Network and UDP filters
     {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", "cluster", "cluster"},
-    {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight", "name", "cluster"},
+    {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight", "name",
+     "cluster"},
     {"envoy.extensions.filters.network.dubbo_proxy.v3.RouteAction", "cluster", "cluster"},
     {"envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction", "cluster", "cluster"},
-    {"envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route", "cluster", "cluster"},
-    {"envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route.ReadCommandPolicy", "cluster", "cluster"},
-    {"envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route.RequestMirrorPolicy", "cluster", "cluster"},
+    {"envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route", "cluster",
+     "cluster"},
+    {"envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route."
+     "ReadCommandPolicy",
+     "cluster", "cluster"},
+    {"envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route."
+     "RequestMirrorPolicy",
+     "cluster", "cluster"},
     {"envoy.extensions.filters.network.thrift_proxy.v3.RouteAction", "cluster", "cluster"},
     {"envoy.extensions.filters.network.thrift_proxy.v3.RouteAction", "cluster_header", kOpaque},
-    {"envoy.extensions.filters.network.thrift_proxy.v3.RouteAction.RequestMirrorPolicy", "cluster", "cluster"},
-    {"envoy.extensions.filters.network.thrift_proxy.v3.WeightedCluster.ClusterWeight", "name", "cluster"},
+    {"envoy.extensions.filters.network.thrift_proxy.v3.RouteAction.RequestMirrorPolicy", "cluster",
+     "cluster"},
+    {"envoy.extensions.filters.network.thrift_proxy.v3.WeightedCluster.ClusterWeight", "name",
+     "cluster"},
     {"envoy.extensions.filters.network.sni_cluster.v3.SniCluster", "", kOpaque},
     {"envoy.extensions.filters.network.ext_proc.v3.NetworkExternalProcessor", "", kOpaque},
     {"envoy.extensions.filters.udp.udp_proxy.v3.Route", "cluster", "cluster"},
@@ -93,7 +108,8 @@ constexpr Row kTable[] = {
     // Clusters made of clusters
     {"envoy.extensions.clusters.aggregate.v3.ClusterConfig", "clusters", "cluster"},
     {"envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry", "name", "cluster"},
-    {"envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster", "cluster", "cluster"},
+    {"envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster", "cluster",
+     "cluster"},
 
     // Code of the user's, and configuration that is fetched separately
     {"envoy.extensions.wasm.v3.PluginConfig", "", kOpaque},
@@ -101,7 +117,8 @@ constexpr Row kTable[] = {
     {"envoy.config.core.v3.ExtensionConfigSource", "", kOpaque},
 
     // Route configurations
-    {"envoy.extensions.filters.network.http_connection_manager.v3.Rds", "route_config_name", "route", "config_source"},
+    {"envoy.extensions.filters.network.http_connection_manager.v3.Rds", "route_config_name",
+     "route", "config_source"},
     {"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds", "", kOpaque},
 
     // Secrets
@@ -150,14 +167,13 @@ std::vector<std::string> StringsOf(const Message& message, const FieldDescriptor
 // Collects what a message and all below it refer to.
 class Walk {
  public:
-  Walk(const Descriptors* descriptors, ResourceReferences* found) : descriptors_(descriptors), found_(found) {}
+  Walk(const Descriptors* descriptors, ResourceReferences* found)
+      : descriptors_(descriptors), found_(found) {}
 
   void Visit(const Message& message, int any_depth) {
     const std::string& name = message.GetDescriptor()->full_name();
     if (name == "google.protobuf.Any") return VisitAny(message, any_depth);
-    if (name == "xds.type.v3.TypedStruct" || name == "udpa.type.v1.TypedStruct") {
-      return VisitTypedStruct(message, any_depth);
-    }
+    if (IsTypedStruct(message.GetDescriptor())) return VisitTypedStruct(message, any_depth);
     const auto [first, last] = Rows().equal_range(name);
     for (auto row = first; row != last; ++row) {
       if (row->second->names == kElsewhere) return;
@@ -185,7 +201,8 @@ class Walk {
       return;
     }
     if (!row.config_source.empty()) {
-      const Message& source = message.GetReflection()->GetMessage(message, Field(message, row.config_source));
+      const Message& source =
+          message.GetReflection()->GetMessage(message, Field(message, row.config_source));
       if (!ComesFromThisServer(source)) return;
     }
     for (std::string& name : StringsOf(message, Field(message, row.field))) {
@@ -217,10 +234,12 @@ class Walk {
   // Envoy turns the struct into the message that `type_url` names, if it knows that; so do we.
   void VisitTypedStruct(const Message& typed, int any_depth) {
     const Reflection* reflection = typed.GetReflection();
-    const Descriptor* type = descriptors_->FindByTypeUrl(reflection->GetString(typed, Field(typed, "type_url")));
+    const Descriptor* type =
+        descriptors_->FindByTypeUrl(reflection->GetString(typed, Field(typed, "type_url")));
     google::protobuf::Struct json;
     const Message& value = reflection->GetMessage(typed, Field(typed, "value"));
-    if (type == nullptr || any_depth >= kMaxNestedAny || !json.ParseFromString(value.SerializeAsString())) {
+    if (type == nullptr || any_depth >= kMaxNestedAny ||
+        !json.ParseFromString(value.SerializeAsString())) {
       found_->opaque = true;
       return;
     }
@@ -243,20 +262,40 @@ std::set<std::string> ShortNames() {
 
 }  // namespace
 
-References::References(const Descriptors* descriptors) : descriptors_(descriptors), types_(ShortNames()) {}
+References::References(const Descriptors* descriptors)
+    : descriptors_(descriptors), types_(ShortNames()) {}
 
-absl::StatusOr<ResourceReferences> References::Of(const ResourceType& type, absl::string_view body) const {
+absl::StatusOr<ResourceReferences> References::Of(const ResourceType& type,
+                                                  absl::string_view body) const {
   const Descriptor* descriptor = descriptors_->FindMessage(type.message_name());
   SB_CHECK(descriptor != nullptr);
   SB_ASSIGN_OR_RETURN(const auto message, descriptors_->Parse(descriptor, body));
+  return Of(type, *message);
+}
+
+absl::StatusOr<ResourceReferences> References::Of(const ResourceType& type, absl::string_view name,
+                                                  absl::string_view body) const {
+  const Descriptor* descriptor = descriptors_->FindMessage(type.message_name());
+  SB_CHECK(descriptor != nullptr);
+  SB_ASSIGN_OR_RETURN(const auto message, descriptors_->Parse(descriptor, body));
+  const std::string own =
+      message->GetReflection()->GetString(*message, Field(*message, type.name_field()));
+  if (own != name) {
+    return absl::InvalidArgumentError(absl::StrCat("its ", type.name_field(), " is \"", own, "\""));
+  }
+  return Of(type, *message);
+}
+
+ResourceReferences References::Of(const ResourceType& type, const Message& message) const {
   ResourceReferences found;
-  Walk(descriptors_, &found).Visit(*message, 0);
-  type.AddOwnReferences(*message, &found.names);
+  Walk(descriptors_, &found).Visit(message, 0);
+  type.AddOwnReferences(message, &found.names);
 
   std::vector<Reference>& names = found.names;
-  names.erase(std::remove_if(names.begin(), names.end(),
-                             [&](const Reference& reference) { return types_.count(reference.type) == 0; }),
-              names.end());
+  names.erase(
+      std::remove_if(names.begin(), names.end(),
+                     [&](const Reference& reference) { return types_.count(reference.type) == 0; }),
+      names.end());
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return found;
@@ -265,7 +304,8 @@ absl::StatusOr<ResourceReferences> References::Of(const ResourceType& type, absl
 std::vector<std::string> References::TableFields() {
   std::vector<std::string> fields;
   for (const Row& row : kTable) {
-    fields.push_back(row.field.empty() ? std::string(row.message) : absl::StrCat(row.message, ".", row.field));
+    fields.push_back(row.field.empty() ? std::string(row.message)
+                                       : absl::StrCat(row.message, ".", row.field));
   }
   std::sort(fields.begin(), fields.end());
   return fields;

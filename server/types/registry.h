@@ -10,8 +10,9 @@
 
 namespace signalbox {
 
-// The resource types that are served, in the order in which changes are pushed (make before break: clusters before
-// what names them). Immutable; safe from any thread. The types live as long as the registry.
+// The resource types that are served, in the order in which changes are pushed (make before break:
+// clusters before what names them). Immutable; safe from any thread. The types live as long as the
+// registry.
 class TypeRegistry {
  public:
   TypeRegistry();

@@ -21,15 +21,17 @@ struct Reference {
   friend auto operator<=>(const Reference&, const Reference&) = default;
 };
 
-// An xDS resource type: its names and what the protocol asks of it. One object per type, immutable, owned by the
-// TypeRegistry and as long-lived; pointers to it may be compared. Safe from any thread.
+// An xDS resource type: its names and what the protocol asks of it. One object per type, immutable,
+// owned by the TypeRegistry and as long-lived; pointers to it may be compared. Safe from any
+// thread.
 class ResourceType {
  public:
   // What the protocol asks of a type.
   struct Protocol {
-    absl::string_view abbreviation;   // of its discovery service: "CDS"
-    bool full_state_in_sotw = false;  // every SotW response lists all; what is absent is deleted (LDS, CDS)
-    bool legacy_wildcard = false;     // a first request without names asks for all (LDS, CDS)
+    absl::string_view abbreviation;  // of its discovery service: "CDS"
+    bool full_state_in_sotw =
+        false;  // every SotW response lists all; what is absent is deleted (LDS, CDS)
+    bool legacy_wildcard = false;  // a first request without names asks for all (LDS, CDS)
   };
 
   ResourceType(const Kind& kind, const Protocol& protocol) : kind_(kind), protocol_(protocol) {
@@ -56,9 +58,11 @@ class ResourceType {
   // The position in push order, from 0.
   int index() const { return index_; }
 
-  // Adds what `resource`, a message of this type, refers to by a rule that a table of fields cannot express, such as
-  // the endpoints that an EDS cluster takes its own name for. Order and repetition do not matter.
-  virtual void AddOwnReferences(const google::protobuf::Message& resource, std::vector<Reference>* references) const {}
+  // Adds what `resource`, a message of this type, refers to by a rule that a table of fields cannot
+  // express, such as the endpoints that an EDS cluster takes its own name for. Order and repetition
+  // do not matter.
+  virtual void AddOwnReferences(const google::protobuf::Message& resource,
+                                std::vector<Reference>* references) const {}
 
  private:
   friend class TypeRegistry;

@@ -17,7 +17,8 @@ using google::protobuf::Message;
 using testing::Pool;
 
 void SetString(Message* message, const char* field, const std::string& value) {
-  message->GetReflection()->SetString(message, message->GetDescriptor()->FindFieldByName(field), value);
+  message->GetReflection()->SetString(message, message->GetDescriptor()->FindFieldByName(field),
+                                      value);
 }
 
 // Adds `key` -> `value` to a map of strings.
@@ -31,7 +32,8 @@ void AddEntry(Message* message, const char* map, const std::string& key, const s
 TEST_CASE("messages of Envoy's API and of our own are known") {
   for (const Kind& kind : Kinds()) {
     REQUIRE(Pool().FindMessage(kind.message_name) != nullptr);
-    CHECK(Pool().FindMessage(kind.message_name)->FindFieldByName(std::string(kind.name_field)) != nullptr);
+    CHECK(Pool().FindMessage(kind.message_name)->FindFieldByName(std::string(kind.name_field)) !=
+          nullptr);
     CHECK(FindKind(kind.name) == &kind);
   }
   CHECK(Pool().FindMessage("signalbox.admin.v1.Resource") != nullptr);
@@ -54,7 +56,8 @@ TEST_CASE("every message has a name and every name a message") {
   CHECK(names.size() > 2000);
   CHECK(std::is_sorted(names.begin(), names.end()));
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
-  CHECK(std::binary_search(names.begin(), names.end(), "envoy.config.cluster.v3.Cluster.EdsClusterConfig"));
+  CHECK(std::binary_search(names.begin(), names.end(),
+                           "envoy.config.cluster.v3.Cluster.EdsClusterConfig"));
   for (const std::string& name : names) {
     CAPTURE(name);
     REQUIRE(Pool().FindMessage(name) != nullptr);
@@ -75,8 +78,9 @@ TEST_CASE("many threads may look up and make messages at once") {
   std::vector<int> made(4);
   for (int& count : made) {
     threads.emplace_back([&pool, &count] {
-      for (const char* name : {"envoy.config.listener.v3.Listener", "envoy.config.cluster.v3.Cluster",
-                               "envoy.extensions.filters.http.router.v3.Router"}) {
+      for (const char* name :
+           {"envoy.config.listener.v3.Listener", "envoy.config.cluster.v3.Cluster",
+            "envoy.extensions.filters.http.router.v3.Router"}) {
         const auto* type = (*pool)->FindMessage(name);
         count += type != nullptr && (*pool)->New(type)->GetDescriptor() == type ? 1 : 0;
       }
@@ -119,8 +123,9 @@ TEST_CASE("of entries with one key the last stays, as in every reader") {
 }
 
 TEST_CASE("an Any that is not understood keeps its bytes") {
-  for (const char* type : {"type.googleapis.com/no.such.Type", "type.googleapis.com/envoy.config.cluster.v3.Cluster",
-                           "elsewhere/x", ""}) {
+  for (const char* type :
+       {"type.googleapis.com/no.such.Type", "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+        "elsewhere/x", ""}) {
     const auto any = Pool().New(Pool().FindMessage("google.protobuf.Any"));
     SetString(any.get(), "type_url", type);
     SetString(any.get(), "value", "\xff\xff");
@@ -143,8 +148,10 @@ TEST_CASE("Any within Any beyond reason costs no stack") {
 
 TEST_CASE("a message of a generated class serialises the same way") {
   google::protobuf::Struct one, other;
-  for (int i = 0; i < 50; ++i) (*one.mutable_fields())["k" + std::to_string(i)].set_bool_value(true);
-  for (int i = 50; i-- > 0;) (*other.mutable_fields())["k" + std::to_string(i)].set_bool_value(true);
+  for (int i = 0; i < 50; ++i)
+    (*one.mutable_fields())["k" + std::to_string(i)].set_bool_value(true);
+  for (int i = 50; i-- > 0;)
+    (*other.mutable_fields())["k" + std::to_string(i)].set_bool_value(true);
   CHECK(SerializeDeterministic(one) == SerializeDeterministic(other));
 }
 

@@ -20,13 +20,18 @@ TEST_CASE("a path reads as fields, indexes and quoted keys") {
 
 TEST_CASE("a path that was written is read back") {
   CHECK(ParseFieldPath(R"(filter_chains[12].filter_metadata["envoy.lb"]["say \"hi\""].@type)") ==
-        std::vector<FieldStep>{
-            {"filter_chains"}, {"", 12}, {"filter_metadata"}, {"envoy.lb"}, {"say \"hi\""}, {"@type"}});
+        std::vector<FieldStep>{{"filter_chains"},
+                               {"", 12},
+                               {"filter_metadata"},
+                               {"envoy.lb"},
+                               {"say \"hi\""},
+                               {"@type"}});
   CHECK(ParseFieldPath("").empty());
 }
 
 TEST_CASE("a malformed path is read as far as it goes") {
-  for (const char* path : {"a[", "a[x]", "a[-1]", "a[\"b", "a[\"b\"", "a..b", "a. b", "a[99999999999]"}) {
+  for (const char* path :
+       {"a[", "a[x]", "a[-1]", "a[\"b", "a[\"b\"", "a..b", "a. b", "a[99999999999]"}) {
     CAPTURE(path);
     CHECK(ParseFieldPath(path) == std::vector<FieldStep>{{"a"}});
   }

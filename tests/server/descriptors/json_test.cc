@@ -69,7 +69,9 @@ constexpr char kListenerJson[] = R"({
   }]
 })";
 
-const google::protobuf::Descriptor* Listener() { return Pool().FindMessage("envoy.config.listener.v3.Listener"); }
+const google::protobuf::Descriptor* Listener() {
+  return Pool().FindMessage("envoy.config.listener.v3.Listener");
+}
 
 TEST_CASE("a listener of real size survives the way to a message and back") {
   const auto message = MessageFromJson(Pool(), Listener(), Json(kListenerJson), nullptr);
@@ -99,12 +101,13 @@ TEST_CASE("a body that was written is read and written the same") {
 
 TEST_CASE("both namings and every order of keys give the same bytes") {
   const auto bytes = [](const char* text) {
-    const auto message =
-        MessageFromJson(Pool(), Pool().FindMessage("envoy.config.cluster.v3.Cluster"), Json(text), nullptr);
+    const auto message = MessageFromJson(
+        Pool(), Pool().FindMessage("envoy.config.cluster.v3.Cluster"), Json(text), nullptr);
     REQUIRE(message.ok());
     return SerializeDeterministic(**message);
   };
-  const std::string snake = bytes(R"({"name": "a", "connect_timeout": "1s", "typed_extension_protocol_options": {
+  const std::string snake =
+      bytes(R"({"name": "a", "connect_timeout": "1s", "typed_extension_protocol_options": {
       "x": {"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "common_http_protocol_options": {"idle_timeout": "1s"},
             "explicit_http_config": {"http2_protocol_options": {}}},
@@ -121,7 +124,8 @@ TEST_CASE("both namings and every order of keys give the same bytes") {
 TEST_CASE("numbers of 64 bits keep every digit") {
   const auto* type = Pool().FindMessage("envoy.config.cluster.v3.Cluster");
   const auto message = MessageFromJson(
-      Pool(), type, Json(R"({"ring_hash_lb_config": {"minimum_ring_size": "9007199254740993"}})"), nullptr);
+      Pool(), type, Json(R"({"ring_hash_lb_config": {"minimum_ring_size": "9007199254740993"}})"),
+      nullptr);
   REQUIRE(message.ok());
   const auto text = MessageToJsonText(Pool(), **message);
   REQUIRE(text.ok());
@@ -142,19 +146,24 @@ TEST_CASE("large whole numbers of 32 bits arrive as they are") {
 
 TEST_CASE("the status has the first error and how many follow; the list has all") {
   std::vector<FieldError> errors;
-  const auto message = MessageFromJson(Pool(), Listener(), Json(R"({"a1": 1, "nmae": "x", "address": 5})"), &errors);
+  const auto message =
+      MessageFromJson(Pool(), Listener(), Json(R"({"a1": 1, "nmae": "x", "address": 5})"), &errors);
   CHECK(message.status().code() == absl::StatusCode::kInvalidArgument);
-  CHECK(message.status().message() == "a1: unknown field of envoy.config.listener.v3.Listener (and 2 more)");
-  CHECK(errors == std::vector<FieldError>{
-                      {"a1", "unknown field of envoy.config.listener.v3.Listener"},
-                      {"address", "expected an object (envoy.config.core.v3.Address), found the number 5"},
-                      {"nmae", "unknown field of envoy.config.listener.v3.Listener; did you mean \"name\"?"}});
+  CHECK(message.status().message() ==
+        "a1: unknown field of envoy.config.listener.v3.Listener (and 2 more)");
+  CHECK(
+      errors ==
+      std::vector<FieldError>{
+          {"a1", "unknown field of envoy.config.listener.v3.Listener"},
+          {"address", "expected an object (envoy.config.core.v3.Address), found the number 5"},
+          {"nmae", "unknown field of envoy.config.listener.v3.Listener; did you mean \"name\"?"}});
 }
 
 TEST_CASE("what only protobuf's converter refuses is still an error of the resource") {
   std::vector<FieldError> errors;
-  const auto message = MessageFromJson(Pool(), Pool().FindMessage("signalbox.admin.v1.RevisionInfo"),
-                                       Json(R"({"time": "0000-01-01T00:00:00Z"})"), &errors);
+  const auto message =
+      MessageFromJson(Pool(), Pool().FindMessage("signalbox.admin.v1.RevisionInfo"),
+                      Json(R"({"time": "0000-01-01T00:00:00Z"})"), &errors);
   CHECK(message.status().code() == absl::StatusCode::kInvalidArgument);
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].path.empty());
@@ -165,7 +174,8 @@ TEST_CASE("a message with an Any of an unknown type cannot be written as JSON") 
   const auto* type = Pool().FindMessage("envoy.config.core.v3.TypedExtensionConfig");
   const auto message = Pool().New(type);
   const auto* reflection = message->GetReflection();
-  google::protobuf::Message* any = reflection->MutableMessage(message.get(), type->FindFieldByName("typed_config"));
+  google::protobuf::Message* any =
+      reflection->MutableMessage(message.get(), type->FindFieldByName("typed_config"));
   any->GetReflection()->SetString(any, any->GetDescriptor()->FindFieldByName("type_url"),
                                   "type.googleapis.com/no.such.Type");
   any->GetReflection()->SetString(any, any->GetDescriptor()->FindFieldByName("value"), "x");

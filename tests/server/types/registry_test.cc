@@ -19,10 +19,12 @@ TEST_CASE("the types, in push order, are what the protocol says") {
   };
   const std::vector<Row> rows = {
       {"cluster", "CDS", "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name", true, true},
-      {"endpoints", "EDS", "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment", "cluster_name", false,
-       false},
-      {"listener", "LDS", "type.googleapis.com/envoy.config.listener.v3.Listener", "name", true, true},
-      {"route", "RDS", "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name", false, false},
+      {"endpoints", "EDS", "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+       "cluster_name", false, false},
+      {"listener", "LDS", "type.googleapis.com/envoy.config.listener.v3.Listener", "name", true,
+       true},
+      {"route", "RDS", "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name",
+       false, false},
   };
   const TypeRegistry registry;
   REQUIRE(registry.in_push_order().size() == rows.size());
@@ -44,7 +46,8 @@ TEST_CASE("the types, in push order, are what the protocol says") {
     CHECK(message->full_name() == std::string(type.message_name()));
     CHECK(message->FindFieldByName(rows[i].name_field) != nullptr);
   }
-  CHECK(registry.short_names() == std::vector<std::string>{"cluster", "endpoints", "listener", "route"});
+  CHECK(registry.short_names() ==
+        std::vector<std::string>{"cluster", "endpoints", "listener", "route"});
 }
 
 TEST_CASE("every kind that a user may write is a type, and every type such a kind") {
