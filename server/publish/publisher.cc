@@ -37,7 +37,7 @@ absl::Time Publisher::LastTick() const { return absl::FromUnixNanos(last_tick_na
 void Publisher::Run() {
   while (true) {
     last_tick_nanos_.store(absl::ToUnixNanos(clock_->Monotonic()), std::memory_order_relaxed);
-    absl::StatusOr<Head> head = store_->WaitForChange(head_.revision, clock_->Now() + kPoll);
+    absl::StatusOr<Head> head = store_->WaitForChange(head_.revision, clock_->Monotonic() + kPoll);
     absl::Status status = head.status();
     if (status.ok() && (head->revision != head_.revision || head->epoch != head_.epoch)) {
       status = head->epoch == head_.epoch && head->revision > head_.revision ? Advance() : Reload();
