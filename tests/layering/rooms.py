@@ -3,7 +3,7 @@
 A room is a folder with its subfolders, less those that are rooms themselves.
 """
 
-# Room -> the rooms that it may know, directly or through them. `base` is known to all. The order is the house's own:
+# Room -> the rooms that it may know, directly or through them. `base` and `third_party` are known to all. The order is the house's own:
 # a room's list names only rooms that stand above it here.
 ROOMS = {
     "proto": [],
@@ -86,10 +86,10 @@ def room_of(path):
 
 
 def known_to(room):
-    """Every room that `room` may include from: its list, what those know in turn, `base` and itself."""
+    """Every room that `room` may include from: its list, what those know in turn, `base`, `third_party` and itself."""
     if "*" in ROOMS[room]:
         return set(ROOMS)
-    known, todo = {room, "base"}, list(ROOMS[room])
+    known, todo = {room, "base", "third_party"}, list(ROOMS[room])
     while todo:
         other = todo.pop()
         if other not in known:
