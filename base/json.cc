@@ -83,7 +83,9 @@ class Parser {
   char Peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
   void SkipSpace() {
-    while (at_ < text_.size() && (Peek() == ' ' || Peek() == '\t' || Peek() == '\n' || Peek() == '\r')) ++at_;
+    while (at_ < text_.size() &&
+           (Peek() == ' ' || Peek() == '\t' || Peek() == '\n' || Peek() == '\r'))
+      ++at_;
   }
 
   bool Take(absl::string_view word) {
@@ -93,7 +95,8 @@ class Parser {
   }
 
   absl::StatusOr<Json> Value(int depth) {
-    if (depth > Json::kMaxDepth) return Error(absl::StrCat("nested deeper than ", Json::kMaxDepth, " levels"));
+    if (depth > Json::kMaxDepth)
+      return Error(absl::StrCat("nested deeper than ", Json::kMaxDepth, " levels"));
     if (at_ >= text_.size()) return Error("the document ends where a value is expected");
     if (Take("{")) return Object(depth);
     if (Take("[")) return Array(depth);
@@ -191,7 +194,8 @@ class Parser {
         ++at_;
         return value;
       }
-      if (static_cast<uint8_t>(c) < 0x20) return Error("a control character in a string must be escaped");
+      if (static_cast<uint8_t>(c) < 0x20)
+        return Error("a control character in a string must be escaped");
       if (c != '\\') {
         const size_t length = SequenceLength(text_.substr(at_));
         if (length == 0) return Error("a string that is not UTF-8");
@@ -228,9 +232,11 @@ class Parser {
           if (point.has_value() && *point >= 0xD800 && *point < 0xDC00 && Take("\\u")) {
             const std::optional<uint32_t> low = HexDigits();
             const bool pair = low.has_value() && *low >= 0xDC00 && *low < 0xE000;
-            point = pair ? std::optional(0x10000 + ((*point - 0xD800) << 10) + (*low - 0xDC00)) : std::nullopt;
+            point = pair ? std::optional(0x10000 + ((*point - 0xD800) << 10) + (*low - 0xDC00))
+                         : std::nullopt;
           }
-          if (!point.has_value() || (*point >= 0xD800 && *point < 0xE000)) return Error("not a valid \\u escape");
+          if (!point.has_value() || (*point >= 0xD800 && *point < 0xE000))
+            return Error("not a valid \\u escape");
           AppendUtf8(*point, &value);
           break;
         }

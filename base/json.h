@@ -11,24 +11,24 @@
 
 namespace signalbox {
 
-// A JSON value. Objects keep the order in which their keys were set; a number keeps the text it was read from, so that
-// 1.10 stays 1.10. Values are copied as a whole. Safe to read from any thread.
+// A JSON value. Objects keep the order in which their keys were set; a number keeps the text it was
+// read from, so that 1.10 stays 1.10. Values are copied as a whole. Safe to read from any thread.
 class Json {
  public:
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
   using Member = std::pair<std::string, Json>;
 
-  Json() = default;  // null
+  Json() = default;                // null
   template <std::same_as<bool> T>  // a template, so that no pointer turns into a truth value
   Json(T value) : kind_(Kind::kBool), text_(value ? "true" : "false") {}
   Json(const char* value) : kind_(Kind::kString), text_(value) {}
   Json(std::string value) : kind_(Kind::kString), text_(std::move(value)) {}
   Json(absl::string_view value) : kind_(Kind::kString), text_(value) {}
   template <std::integral T>
-    requires(!std::same_as<T, bool> && !std::same_as<T, char>)
-  Json(T value) : kind_(Kind::kNumber), text_(std::to_string(value)) {}
-  // The shortest text that reads back as the same number. Infinity and NaN, which JSON lacks, become strings, as in
-  // proto3 JSON.
+  requires(!std::same_as<T, bool> && !std::same_as<T, char>) Json(T value)
+      : kind_(Kind::kNumber), text_(std::to_string(value)) {}
+  // The shortest text that reads back as the same number. Infinity and NaN, which JSON lacks,
+  // become strings, as in proto3 JSON.
   Json(double value);
 
   static Json Array(std::vector<Json> elements = {});
@@ -38,7 +38,8 @@ class Json {
   static Json Number(absl::string_view text);
 
   // Reads one JSON document of at most kMaxDepth levels.
-  //   kInvalidArgument  it is not JSON, or a key stands twice in an object; the text names the line and column
+  //   kInvalidArgument  it is not JSON, or a key stands twice in an object; the text names the line
+  //                     and column
   static absl::StatusOr<Json> Parse(absl::string_view text);
   static constexpr int kMaxDepth = 200;
 
@@ -53,10 +54,12 @@ class Json {
   const std::vector<Json>& elements() const { return elements_; }
   // An object's members in order; none for the others.
   const std::vector<Member>& members() const { return members_; }
-  // The member `key` of an object, or null when there is none (or this is no object). Valid until this value changes.
+  // The member `key` of an object, or null when there is none (or this is no object). Valid until
+  // this value changes.
   const Json* Find(absl::string_view key) const;
 
-  // Sets a member of an object, which a null becomes. Keeps the place of a key that is there already.
+  // Sets a member of an object, which a null becomes. Keeps the place of a key that is there
+  // already.
   Json& Set(absl::string_view key, Json value);
   // Adds an element to an array, which a null becomes.
   Json& Append(Json value);

@@ -10,14 +10,15 @@ namespace signalbox {
 
 // Where a TCP listener listens: "127.0.0.1:18000", "[::1]:18000", "localhost:0".
 struct ListenAddress {
-  std::string host;  // without brackets
+  std::string host;   // without brackets
   uint16_t port = 0;  // 0: the system chooses
 
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 
   // As it is written, with brackets around an IPv6 address.
   std::string ToString() const;
-  // Whether only this machine can connect: 127.0.0.0/8, ::1 or "localhost". Another name is not, whatever it means.
+  // Whether only this machine can connect: 127.0.0.0/8, ::1 or "localhost". Another name is not,
+  // whatever it means.
   bool IsLoopback() const;
 };
 

@@ -33,7 +33,8 @@ std::shared_ptr<const Target> MakeTarget(const Settings& settings) {
   logger->set_level(spdlog::level::trace);
   logger->flush_on(spdlog::level::trace);
   const bool terminal = settings.to == nullptr && ::isatty(STDERR_FILENO) == 1;
-  const bool json = settings.format == Format::kJson || (settings.format == Format::kAuto && !terminal);
+  const bool json =
+      settings.format == Format::kJson || (settings.format == Format::kAuto && !terminal);
   return std::make_shared<const Target>(Target{std::move(logger), json});
 }
 
@@ -52,9 +53,10 @@ State& GetState() {
 
 constexpr char kTimeFormat[] = "%Y-%m-%d%ET%H:%M:%E3SZ";
 
-std::string JsonLine(Level level, const std::string& time, absl::string_view message, Fields fields) {
-  std::string line = absl::StrCat("{\"time\":\"", time, "\",\"level\":\"", LevelNames()[static_cast<size_t>(level)],
-                                  "\",\"message\":");
+std::string JsonLine(Level level, const std::string& time, absl::string_view message,
+                     Fields fields) {
+  std::string line = absl::StrCat("{\"time\":\"", time, "\",\"level\":\"",
+                                  LevelNames()[static_cast<size_t>(level)], "\",\"message\":");
   AppendJsonString(message, &line);
   for (const Field& field : fields) {
     line.push_back(',');
@@ -70,7 +72,8 @@ std::string JsonLine(Level level, const std::string& time, absl::string_view mes
   return line;
 }
 
-std::string PrettyLine(Level level, const std::string& time, absl::string_view message, Fields fields) {
+std::string PrettyLine(Level level, const std::string& time, absl::string_view message,
+                       Fields fields) {
   static constexpr const char* kLabels[] = {"DEBUG", "INFO ", "WARN ", "ERROR"};
   std::string line = absl::StrCat(time, " ", kLabels[static_cast<size_t>(level)], " ", message);
   bool first = true;
@@ -98,15 +101,17 @@ void Write(Level level, absl::string_view message, Fields fields) {
   static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
                                                           spdlog::level::warn, spdlog::level::err};
   const std::string time = absl::FormatTime(kTimeFormat, absl::Now(), absl::UTCTimeZone());
-  const std::string line =
-      target->json ? JsonLine(level, time, message, fields) : PrettyLine(level, time, message, fields);
-  target->logger->log(kLevels[static_cast<size_t>(level)], spdlog::string_view_t(line.data(), line.size()));
+  const std::string line = target->json ? JsonLine(level, time, message, fields)
+                                        : PrettyLine(level, time, message, fields);
+  target->logger->log(kLevels[static_cast<size_t>(level)],
+                      spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace
 
 const std::vector<std::string>& LevelNames() {
-  static const auto* const kNames = new std::vector<std::string>{"debug", "info", "warning", "error"};
+  static const auto* const kNames =
+      new std::vector<std::string>{"debug", "info", "warning", "error"};
   return *kNames;
 }
 
@@ -145,7 +150,9 @@ Field::Field(absl::string_view name, absl::Duration value)
     : name_(name), owned_(absl::FormatDuration(value)), text_(owned_) {}
 
 Field::Field(absl::string_view name, const absl::Status& value)
-    : name_(name), owned_(value.ToString(absl::StatusToStringMode::kWithNoExtraData)), text_(owned_) {}
+    : name_(name),
+      owned_(value.ToString(absl::StatusToStringMode::kWithNoExtraData)),
+      text_(owned_) {}
 
 void Debug(absl::string_view message, Fields fields) { Write(Level::kDebug, message, fields); }
 void Info(absl::string_view message, Fields fields) { Write(Level::kInfo, message, fields); }

@@ -11,16 +11,16 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// One line for each change of state, a few words and fields: log::Info("listening", {{"address", address}}).
-// Works before SetUp and after it, from any thread. Secrets are never passed in.
+// One line for each change of state, a few words and fields: log::Info("listening", {{"address",
+// address}}). Works before SetUp and after it, from any thread. Secrets are never passed in.
 namespace signalbox::log {
 
 enum class Level { kDebug, kInfo, kWarning, kError };
 
 enum class Format {
   kAuto,    // pretty when stderr is a terminal, else JSON
-  kPretty,  // 2026-01-31T12:00:00.000Z INFO  listening  address=127.0.0.1:18000
-  kJson,    // {"time":"2026-01-31T12:00:00.000Z","level":"info","message":"listening","address":"127.0.0.1:18000"}
+  kPretty,  // 2026-01-31T12:00:00.000Z INFO  listening  address=...
+  kJson,  // {"time":"2026-01-31T12:00:00.000Z","level":"info","message":"listening","address":"..."}
 };
 
 // "debug", "info", "warning", "error".
@@ -49,10 +49,10 @@ class Field {
   Field(absl::string_view name, const std::string& value) : name_(name), text_(value) {}
   Field(absl::string_view name, const char* value) : name_(name), text_(value) {}
   template <std::same_as<bool> T>
-  Field(absl::string_view name, T value) : name_(name), text_(value ? "true" : "false"), bare_(true) {}
-  template <std::integral T>
-    requires(!std::same_as<T, bool> && !std::same_as<T, char>)
   Field(absl::string_view name, T value)
+      : name_(name), text_(value ? "true" : "false"), bare_(true) {}
+  template <std::integral T>
+  requires(!std::same_as<T, bool> && !std::same_as<T, char>) Field(absl::string_view name, T value)
       : name_(name), owned_(std::to_string(value)), text_(owned_), bare_(true) {}
   Field(absl::string_view name, double value);
   // As text: "1.5s".

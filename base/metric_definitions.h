@@ -13,16 +13,18 @@ struct Definition {
   const char* label = "";
 };
 
-inline constexpr Definition kNodes = {Definition::Kind::kGauge, "signalbox_nodes", "Nodes by state", "state"};
+inline constexpr Definition kNodes = {Definition::Kind::kGauge, "signalbox_nodes", "Nodes by state",
+                                      "state"};
 inline constexpr Definition kStreams = {Definition::Kind::kGauge, "signalbox_streams",
                                         "Open discovery streams by protocol variant", "variant"};
 inline constexpr Definition kResponses = {Definition::Kind::kCounter, "signalbox_responses_total",
                                           "Discovery responses written, by resource type", "type"};
-inline constexpr Definition kResponseBytes = {Definition::Kind::kCounter, "signalbox_response_bytes_total",
-                                              "Bytes of the discovery responses written, by resource type", "type"};
-inline constexpr Definition kResponseResources = {Definition::Kind::kCounter, "signalbox_response_resources_total",
-                                                  "Resources that discovery responses carried, by resource type",
-                                                  "type"};
+inline constexpr Definition kResponseBytes = {
+    Definition::Kind::kCounter, "signalbox_response_bytes_total",
+    "Bytes of the discovery responses written, by resource type", "type"};
+inline constexpr Definition kResponseResources = {
+    Definition::Kind::kCounter, "signalbox_response_resources_total",
+    "Resources that discovery responses carried, by resource type", "type"};
 inline constexpr Definition kAcks = {Definition::Kind::kCounter, "signalbox_acks_total",
                                      "Responses that a proxy accepted, by resource type", "type"};
 inline constexpr Definition kNacks = {Definition::Kind::kCounter, "signalbox_nacks_total",
@@ -30,24 +32,30 @@ inline constexpr Definition kNacks = {Definition::Kind::kCounter, "signalbox_nac
 inline constexpr Definition kRevision = {Definition::Kind::kGauge, "signalbox_revision",
                                          "The revision that is being served"};
 inline constexpr Definition kResources = {Definition::Kind::kGauge, "signalbox_resources",
-                                          "Resources of the revision that is being served, by kind", "kind"};
+                                          "Resources of the revision that is being served, by kind",
+                                          "kind"};
 inline constexpr Definition kApplies = {Definition::Kind::kCounter, "signalbox_applies_total",
                                         "Changes asked for, by how they ended", "result"};
-inline constexpr Definition kBuildSeconds = {Definition::Kind::kHistogram, "signalbox_build_seconds",
-                                             "How long building a snapshot took"};
-inline constexpr Definition kStoreSizeBytes = {Definition::Kind::kGauge, "signalbox_store_size_bytes",
+inline constexpr Definition kBuildSeconds = {
+    Definition::Kind::kHistogram, "signalbox_build_seconds", "How long building a snapshot took"};
+inline constexpr Definition kStoreSizeBytes = {Definition::Kind::kGauge,
+                                               "signalbox_store_size_bytes",
                                                "Bytes that the store occupies, by area", "area"};
 inline constexpr Definition kBuildInfo = {Definition::Kind::kGauge, "signalbox_build_info",
                                           "1; the label says which version runs", "version"};
 
 // What every Prometheus client calls so.
-inline constexpr Definition kProcessCpuSeconds = {Definition::Kind::kCounter, "process_cpu_seconds_total",
+inline constexpr Definition kProcessCpuSeconds = {Definition::Kind::kCounter,
+                                                  "process_cpu_seconds_total",
                                                   "Processor time used, user and system"};
-inline constexpr Definition kProcessResidentMemory = {Definition::Kind::kGauge, "process_resident_memory_bytes",
+inline constexpr Definition kProcessResidentMemory = {Definition::Kind::kGauge,
+                                                      "process_resident_memory_bytes",
                                                       "Memory in use that is not swapped out"};
-inline constexpr Definition kProcessStartTime = {Definition::Kind::kGauge, "process_start_time_seconds",
+inline constexpr Definition kProcessStartTime = {Definition::Kind::kGauge,
+                                                 "process_start_time_seconds",
                                                  "When the process started, since the epoch"};
-inline constexpr Definition kProcessOpenFds = {Definition::Kind::kGauge, "process_open_fds", "Open file descriptors"};
+inline constexpr Definition kProcessOpenFds = {Definition::Kind::kGauge, "process_open_fds",
+                                               "Open file descriptors"};
 inline constexpr Definition kProcessMaxFds = {Definition::Kind::kGauge, "process_max_fds",
                                               "File descriptors that may be open"};
 

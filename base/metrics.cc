@@ -42,7 +42,8 @@ class CollectedSamples : public Samples {
     family.name = metric.name;
     family.help = metric.help;
     prometheus::ClientMetric sample;
-    for (const auto& [name, text] : LabelsOf(metric, label_value)) sample.label.push_back({name, text});
+    for (const auto& [name, text] : LabelsOf(metric, label_value))
+      sample.label.push_back({name, text});
     if (metric.kind == Definition::Kind::kCounter) {
       family.type = prometheus::MetricType::Counter;
       sample.counter.value = value;
@@ -82,19 +83,24 @@ MetricRegistry::~MetricRegistry() = default;
 
 Counter MetricRegistry::CounterOf(const Definition& metric, absl::string_view label_value) {
   SB_CHECK(metric.kind == Definition::Kind::kCounter);
-  auto& family = prometheus::BuildCounter().Name(metric.name).Help(metric.help).Register(families_->registry);
+  auto& family =
+      prometheus::BuildCounter().Name(metric.name).Help(metric.help).Register(families_->registry);
   return Counter(&family.Add(LabelsOf(metric, label_value)));
 }
 
 Gauge MetricRegistry::GaugeOf(const Definition& metric, absl::string_view label_value) {
   SB_CHECK(metric.kind == Definition::Kind::kGauge);
-  auto& family = prometheus::BuildGauge().Name(metric.name).Help(metric.help).Register(families_->registry);
+  auto& family =
+      prometheus::BuildGauge().Name(metric.name).Help(metric.help).Register(families_->registry);
   return Gauge(&family.Add(LabelsOf(metric, label_value)));
 }
 
 Histogram MetricRegistry::HistogramOf(const Definition& metric, absl::string_view label_value) {
   SB_CHECK(metric.kind == Definition::Kind::kHistogram);
-  auto& family = prometheus::BuildHistogram().Name(metric.name).Help(metric.help).Register(families_->registry);
+  auto& family = prometheus::BuildHistogram()
+                     .Name(metric.name)
+                     .Help(metric.help)
+                     .Register(families_->registry);
   return Histogram(&family.Add(LabelsOf(metric, label_value), SecondsBuckets()));
 }
 

@@ -15,8 +15,9 @@ class Histogram;
 
 namespace signalbox {
 
-// Handles of single instruments: cheap to copy, safe from any thread, valid as long as their registry. Get one at the
-// start and keep it: getting takes a lock, using does not (but for a histogram's short one).
+// Handles of single instruments: cheap to copy, safe from any thread, valid as long as their
+// registry. Get one at the start and keep it: getting takes a lock, using does not (but for a
+// histogram's short one).
 class Counter {
  public:
   void Add(double by = 1);
@@ -53,8 +54,10 @@ class Histogram {
 class Samples {
  public:
   virtual ~Samples() = default;
-  // The value of a counter or gauge with this label value ("" when the metric has no label), once each.
-  virtual void Set(const metrics::Definition& metric, absl::string_view label_value, double value) = 0;
+  // The value of a counter or gauge with this label value ("" when the metric has no label), once
+  // each.
+  virtual void Set(const metrics::Definition& metric, absl::string_view label_value,
+                   double value) = 0;
   void Set(const metrics::Definition& metric, double value) { Set(metric, "", value); }
 };
 
@@ -63,7 +66,8 @@ class MetricRegistry {
  public:
   using Collector = std::function<void(Samples* samples)>;
 
-  // Keeps a collector in use; without it the collector is not called any more. Must not outlive the registry.
+  // Keeps a collector in use; without it the collector is not called any more. Must not outlive the
+  // registry.
   class Registration {
    public:
     // Waits for a scrape that is calling the collector.
@@ -83,14 +87,15 @@ class MetricRegistry {
   MetricRegistry(const MetricRegistry&) = delete;
   MetricRegistry& operator=(const MetricRegistry&) = delete;
 
-  // The instrument of this metric with this label value ("" when the metric has no label): the same one each time. Shown
-  // from now on. The definition must be of that kind, and its metric not one that a collector sets.
+  // The instrument of this metric with this label value ("" when the metric has no label): the same
+  // one each time. Shown from now on. The definition must be of that kind, and its metric not one
+  // that a collector sets.
   Counter CounterOf(const metrics::Definition& metric, absl::string_view label_value = "");
   Gauge GaugeOf(const metrics::Definition& metric, absl::string_view label_value = "");
   Histogram HistogramOf(const metrics::Definition& metric, absl::string_view label_value = "");
 
-  // Calls `collector` at every scrape, on the scrape's thread and under a lock of this registry: it must be quick, and
-  // neither scrape nor register.
+  // Calls `collector` at every scrape, on the scrape's thread and under a lock of this registry: it
+  // must be quick, and neither scrape nor register.
   [[nodiscard]] std::unique_ptr<Registration> AddCollector(Collector collector);
 
   // Everything in Prometheus' text format (version 0.0.4).

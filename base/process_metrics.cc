@@ -30,7 +30,8 @@ std::vector<std::string> StatFields() {
 // A field by its number in proc(5).
 std::optional<double> Field(const std::vector<std::string>& fields, size_t number) {
   double value = 0;
-  if (number < 3 || number - 3 >= fields.size() || !absl::SimpleAtod(fields[number - 3], &value)) return std::nullopt;
+  if (number < 3 || number - 3 >= fields.size() || !absl::SimpleAtod(fields[number - 3], &value))
+    return std::nullopt;
   return value;
 }
 
@@ -63,12 +64,17 @@ void CollectProcessMetrics(Samples* samples) {
   const std::vector<std::string> stat = StatFields();
   const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
   const double page = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  const std::optional<double> user = Field(stat, 14), system = Field(stat, 15), start = Field(stat, 22);
-  if (user.has_value() && system.has_value()) samples->Set(metrics::kProcessCpuSeconds, (*user + *system) / ticks);
-  if (const std::optional<double> pages = Field(stat, 24)) samples->Set(metrics::kProcessResidentMemory, *pages * page);
+  const std::optional<double> user = Field(stat, 14), system = Field(stat, 15),
+                              start = Field(stat, 22);
+  if (user.has_value() && system.has_value())
+    samples->Set(metrics::kProcessCpuSeconds, (*user + *system) / ticks);
+  if (const std::optional<double> pages = Field(stat, 24))
+    samples->Set(metrics::kProcessResidentMemory, *pages * page);
   const std::optional<double> boot = BootTime();
-  if (start.has_value() && boot.has_value()) samples->Set(metrics::kProcessStartTime, *boot + *start / ticks);
-  if (const std::optional<int> open = OpenDescriptors()) samples->Set(metrics::kProcessOpenFds, *open);
+  if (start.has_value() && boot.has_value())
+    samples->Set(metrics::kProcessStartTime, *boot + *start / ticks);
+  if (const std::optional<int> open = OpenDescriptors())
+    samples->Set(metrics::kProcessOpenFds, *open);
   rlimit limit;
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     samples->Set(metrics::kProcessMaxFds, static_cast<double>(limit.rlim_cur));

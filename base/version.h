@@ -2,7 +2,8 @@
 
 namespace signalbox {
 
-// This program's version, by semantic versioning; what `signalbox version`, the API and metrics say.
+// This program's version, by semantic versioning; what `signalbox version`, the API and metrics
+// say.
 inline constexpr char kVersion[] = "0.1.0";
 
 }  // namespace signalbox

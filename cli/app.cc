@@ -25,7 +25,8 @@ namespace {
 constexpr char kProgram[] = "signalbox";
 
 std::string FlagUsage(const Flag& flag) {
-  std::string usage = flag.letter != 0 ? absl::StrCat("-", std::string(1, flag.letter), ", --") : "    --";
+  std::string usage =
+      flag.letter != 0 ? absl::StrCat("-", std::string(1, flag.letter), ", --") : "    --";
   absl::StrAppend(&usage, flag.name);
   if (flag.takes == Flag::Takes::kBool) absl::StrAppend(&usage, "[=false]");
   if (!flag.value.empty()) absl::StrAppend(&usage, " ", flag.value);
@@ -60,7 +61,9 @@ std::string FlagList(const std::vector<Flag>& flags) {
   return Columns(rows);
 }
 
-bool IsBelow(const Verb& verb, absl::string_view parent) { return absl::StartsWith(verb.name, absl::StrCat(parent, " ")); }
+bool IsBelow(const Verb& verb, absl::string_view parent) {
+  return absl::StartsWith(verb.name, absl::StrCat(parent, " "));
+}
 
 std::string VerbList(const std::vector<const Verb*>& verbs) {
   std::vector<std::pair<std::string, std::string>> rows;
@@ -69,12 +72,14 @@ std::string VerbList(const std::vector<const Verb*>& verbs) {
 }
 
 std::string RootHelp(const std::vector<Verb>& verbs) {
-  static constexpr std::pair<Verb::Group, const char*> kGroups[] = {{Verb::Group::kConfig, "Configuration"},
-                                                                    {Verb::Group::kFleet, "Fleet"},
-                                                                    {Verb::Group::kSetup, "Setup"},
-                                                                    {Verb::Group::kServer, "Server"}};
-  std::string text = absl::StrCat(kProgram, " ", kVersion,
-                                  ": a control plane for Envoy and gRPC proxies\n\nUsage: signalbox VERB [flags]\n");
+  static constexpr std::pair<Verb::Group, const char*> kGroups[] = {
+      {Verb::Group::kConfig, "Configuration"},
+      {Verb::Group::kFleet, "Fleet"},
+      {Verb::Group::kSetup, "Setup"},
+      {Verb::Group::kServer, "Server"}};
+  std::string text = absl::StrCat(
+      kProgram, " ", kVersion,
+      ": a control plane for Envoy and gRPC proxies\n\nUsage: signalbox VERB [flags]\n");
   for (const auto& [group, title] : kGroups) {
     std::vector<const Verb*> members;
     for (const Verb& verb : verbs) {
@@ -91,7 +96,8 @@ std::string VerbHelp(const Verb& verb, const std::vector<Verb>& verbs) {
   std::string text = absl::StrCat(verb.help, ".\n\nUsage: ", kProgram, " ", verb.name);
   if (verb.positionals.at_most > 0) {
     absl::StrAppend(&text, verb.positionals.at_least > 0 ? " " : " [", verb.positionals.name,
-                    verb.positionals.at_most > 1 ? "..." : "", verb.positionals.at_least > 0 ? "" : "]");
+                    verb.positionals.at_most > 1 ? "..." : "",
+                    verb.positionals.at_least > 0 ? "" : "]");
   }
   absl::StrAppend(&text, " [flags]\n");
   if (verb.positionals.at_most > 0) {
@@ -103,7 +109,8 @@ std::string VerbHelp(const Verb& verb, const std::vector<Verb>& verbs) {
   }
   if (!below.empty()) absl::StrAppend(&text, "\nMore:\n", VerbList(below));
   if (!verb.example.empty()) {
-    absl::StrAppend(&text, "\nExample:\n  ", absl::StrReplaceAll(verb.example, {{"\n", "\n  "}}), "\n");
+    absl::StrAppend(&text, "\nExample:\n  ", absl::StrReplaceAll(verb.example, {{"\n", "\n  "}}),
+                    "\n");
   }
   if (!verb.flags.empty()) absl::StrAppend(&text, "\nFlags:\n", FlagList(verb.flags));
   absl::StrAppend(&text, "\nFlags of every verb:\n", FlagList(GlobalFlags()));
@@ -150,9 +157,11 @@ void AddFlags(const std::vector<Flag>& flags, Parsed* parsed) {
     parsed->flags.push_back(std::make_unique<Parsed::Given>(Parsed::Given{&flag, nullptr, {}}));
     Parsed::Given& given = *parsed->flags.back();
     const std::string names =
-        absl::StrCat(flag.letter != 0 ? absl::StrCat("-", std::string(1, flag.letter), ",") : "", "--", flag.name);
+        absl::StrCat(flag.letter != 0 ? absl::StrCat("-", std::string(1, flag.letter), ",") : "",
+                     "--", flag.name);
     if (flag.takes == Flag::Takes::kValue || flag.takes == Flag::Takes::kValues) {
-      given.option = parsed->app->add_option(names, given.values)->allow_extra_args(false)->expected(1);
+      given.option =
+          parsed->app->add_option(names, given.values)->allow_extra_args(false)->expected(1);
     } else {
       given.option = parsed->app->add_flag(names, given.values);
     }
@@ -177,7 +186,8 @@ std::string HelpHint(absl::string_view name) {
   return absl::StrCat("`", kProgram, name.empty() ? "" : " ", name, " --help` lists what there is");
 }
 
-// All of the command line, laid out for CLI11, which cuts it into pieces; what the pieces mean is decided here.
+// All of the command line, laid out for CLI11, which cuts it into pieces; what the pieces mean is
+// decided here.
 class CommandLine {
  public:
   // `verbs` must outlive this object.
@@ -199,7 +209,8 @@ class CommandLine {
     }
   }
 
-  // Cuts the command line into the verb, its flags and the rest. Returns what is wrong with it, if anything.
+  // Cuts the command line into the verb, its flags and the rest. Returns what is wrong with it, if
+  // anything.
   std::optional<UsageError> Parse(std::vector<std::string> args) {
     const auto end = std::find(args.begin(), args.end(), "--");
     if (end != args.end()) after_dashes_.assign(end + 1, args.end());
@@ -291,7 +302,8 @@ std::vector<std::string> LongNames(const Parsed& node) {
 }
 
 // Checks the values of one node's flags and copies them.
-std::optional<UsageError> TakeFlags(const Parsed& node, absl::string_view help_of, Arguments* arguments) {
+std::optional<UsageError> TakeFlags(const Parsed& node, absl::string_view help_of,
+                                    Arguments* arguments) {
   for (const auto& given : node.flags) {
     const Flag& flag = *given->flag;
     const std::string name = absl::StrCat("--", flag.name);
@@ -310,9 +322,11 @@ std::optional<UsageError> TakeFlags(const Parsed& node, absl::string_view help_o
       return UsageError{absl::StrCat(name, " is given twice"), HelpHint(help_of)};
     }
     for (const std::string& value : given->values) {
-      if (!flag.choices.empty() && std::find(flag.choices.begin(), flag.choices.end(), value) == flag.choices.end()) {
-        return UsageError{absl::StrCat(name, " cannot be \"", value, "\"", DidYouMean(value, flag.choices)),
-                          absl::StrCat("it is one of ", absl::StrJoin(flag.choices, ", "))};
+      if (!flag.choices.empty() &&
+          std::find(flag.choices.begin(), flag.choices.end(), value) == flag.choices.end()) {
+        return UsageError{
+            absl::StrCat(name, " cannot be \"", value, "\"", DidYouMean(value, flag.choices)),
+            absl::StrCat("it is one of ", absl::StrJoin(flag.choices, ", "))};
       }
       arguments->Add(flag.name, value);
     }
@@ -321,13 +335,15 @@ std::optional<UsageError> TakeFlags(const Parsed& node, absl::string_view help_o
 }
 
 // Sorts what no flag took into unknown flags, unknown verbs and the verb's own arguments.
-std::optional<UsageError> TakeRest(const CommandLine& line, const Parsed& node, Arguments* arguments) {
+std::optional<UsageError> TakeRest(const CommandLine& line, const Parsed& node,
+                                   Arguments* arguments) {
   for (const std::string& arg : line.Rest()) {
     const bool is_flag = arg.size() > 1 && arg[0] == '-';
     // An unknown verb explains the unknown flags behind it.
     if (is_flag && (node.verb != nullptr || arguments->positionals().empty())) {
       const std::string name = arg.substr(0, arg.find('='));
-      return UsageError{absl::StrCat("unknown flag ", name, DidYouMean(name, LongNames(node))), HelpHint(node.name)};
+      return UsageError{absl::StrCat("unknown flag ", name, DidYouMean(name, LongNames(node))),
+                        HelpHint(node.name)};
     }
     if (!is_flag) arguments->AddPositional(arg);
   }
@@ -335,14 +351,18 @@ std::optional<UsageError> TakeRest(const CommandLine& line, const Parsed& node, 
   const std::vector<std::string>& given = arguments->positionals();
   if (node.verb == nullptr || (line.Groups(node.name) && node.verb->positionals.at_most == 0)) {
     if (!given.empty()) {
-      const std::string shown = absl::StrCat(node.name, node.name.empty() ? "" : " ", given[0]);
-      return UsageError{absl::StrCat("unknown verb \"", shown, "\"", DidYouMean(given[0], line.Words(node.name))),
-                        HelpHint(node.name)};
+      const std::string above = absl::StrCat(node.name, node.name.empty() ? "" : " ");
+      const std::string meant = Suggest(given[0], line.Words(node.name));
+      return UsageError{
+          absl::StrCat("unknown verb \"", above, given[0], "\"",
+                       meant.empty() ? "" : absl::StrCat("; did you mean \"", above, meant, "\"?")),
+          HelpHint(node.name)};
     }
     if (node.verb == nullptr) {
-      return UsageError{node.name.empty() ? "no verb is given"
-                                          : absl::StrCat("\"", node.name, "\" needs a verb: ",
-                                                         absl::StrJoin(line.Words(node.name), ", ")),
+      return UsageError{node.name.empty()
+                            ? "no verb is given"
+                            : absl::StrCat("\"", node.name, "\" needs a verb: ",
+                                           absl::StrJoin(line.Words(node.name), ", ")),
                         HelpHint(node.name)};
     }
   }
@@ -351,8 +371,9 @@ std::optional<UsageError> TakeRest(const CommandLine& line, const Parsed& node, 
     return UsageError{absl::StrCat(wanted.name, " is missing"), HelpHint(node.name)};
   }
   if (given.size() > static_cast<size_t>(wanted.at_most)) {
-    return UsageError{absl::StrCat("unexpected argument \"", given[static_cast<size_t>(wanted.at_most)], "\""),
-                      HelpHint(node.name)};
+    return UsageError{
+        absl::StrCat("unexpected argument \"", given[static_cast<size_t>(wanted.at_most)], "\""),
+        HelpHint(node.name)};
   }
   return std::nullopt;
 }
@@ -363,14 +384,15 @@ ExitCode Usage(const UsageError& error, Output* out) {
   return out->Fail(failure);
 }
 
-// The formats and colours, as far as they can be known: they are wanted for the first error already.
+// The formats and colours, as far as they can be known: they are wanted for the first error
+// already.
 Output::Settings SettingsOf(const Arguments& globals, const Surroundings& surroundings) {
   Output::Settings settings;
   settings.format = ParseFormat(globals.ValueOr("output", "table")).value_or(Format::kTable);
   settings.quiet = globals.Has("quiet");
   const auto no_color = surroundings.environment.find("NO_COLOR");
-  const bool plain =
-      globals.Has("no-color") || (no_color != surroundings.environment.end() && !no_color->second.empty());
+  const bool plain = globals.Has("no-color") ||
+                     (no_color != surroundings.environment.end() && !no_color->second.empty());
   settings.colour_out = surroundings.out_is_terminal && !plain;
   settings.colour_err = surroundings.err_is_terminal && !plain;
   return settings;
@@ -380,10 +402,19 @@ Output::Settings SettingsOf(const Arguments& globals, const Surroundings& surrou
 
 const std::vector<Flag>& GlobalFlags() {
   static const auto* const kFlags = new std::vector<Flag>{
-      {.name = "output", .value = "FORMAT", .help = "how data is shown", .letter = 'o', .choices = FormatNames()},
-      {.name = "namespace", .value = "NAME", .help = "the namespace; \"default\" unless given", .letter = 'n'},
+      {.name = "output",
+       .value = "FORMAT",
+       .help = "how data is shown",
+       .letter = 'o',
+       .choices = FormatNames()},
+      {.name = "namespace",
+       .value = "NAME",
+       .help = "the namespace; \"default\" unless given",
+       .letter = 'n'},
       {.name = "server", .value = "ADDRESS", .help = "the daemon: unix:PATH or HOST:PORT"},
-      {.name = "timeout", .value = "DURATION", .help = "how long to wait for an answer; 10s unless given"},
+      {.name = "timeout",
+       .value = "DURATION",
+       .help = "how long to wait for an answer; 10s unless given"},
       {.name = "quiet", .help = "say nothing but data and errors", .letter = 'q'},
       {.name = "yes", .help = "do not ask", .letter = 'y'},
       {.name = "no-color", .help = "no colours (as with NO_COLOR set)"},
@@ -391,7 +422,8 @@ const std::vector<Flag>& GlobalFlags() {
   return *kFlags;
 }
 
-ExitCode RunApp(const std::vector<std::string>& args, const std::vector<Verb>& verbs, const Surroundings& surroundings) {
+ExitCode RunApp(const std::vector<std::string>& args, const std::vector<Verb>& verbs,
+                const Surroundings& surroundings) {
   Output out(surroundings.out, surroundings.err);
   CommandLine line(verbs);
   const std::optional<UsageError> unreadable = line.Parse(Normalised(args));
@@ -421,12 +453,16 @@ ExitCode RunApp(const std::vector<std::string>& args, const std::vector<Verb>& v
   context.yes = globals.Has("yes");
   context.root = surroundings.root;
   if (const std::optional<std::string> timeout = globals.Value("timeout")) {
-    if (!absl::ParseDuration(*timeout, &context.timeout) || context.timeout <= absl::ZeroDuration()) {
-      return Usage({absl::StrCat("--timeout cannot be \"", *timeout, "\""), "a duration is 500ms, 10s, 5m"}, &out);
+    if (!absl::ParseDuration(*timeout, &context.timeout) ||
+        context.timeout <= absl::ZeroDuration()) {
+      return Usage(
+          {absl::StrCat("--timeout cannot be \"", *timeout, "\""), "a duration is 500ms, 10s, 5m"},
+          &out);
     }
   }
   const ExitCode code = verb->run(context, arguments);
-  if (!out.Flush()) return out.Fail(Failure(absl::UnavailableError("the output cannot be written")));
+  if (!out.Flush())
+    return out.Fail(Failure(absl::UnavailableError("the output cannot be written")));
   return code;
 }
 
@@ -437,10 +473,12 @@ int RunApp(int argc, char** argv, const std::vector<Verb>& verbs) {
   surroundings.root = ::geteuid() == 0;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     if (const char* const equals = std::strchr(*entry, '=')) {
-      surroundings.environment.emplace(std::string(*entry, static_cast<size_t>(equals - *entry)), equals + 1);
+      surroundings.environment.emplace(std::string(*entry, static_cast<size_t>(equals - *entry)),
+                                       equals + 1);
     }
   }
-  return static_cast<int>(RunApp(std::vector<std::string>(argv + 1, argv + argc), verbs, surroundings));
+  return static_cast<int>(
+      RunApp(std::vector<std::string>(argv + 1, argv + argc), verbs, surroundings));
 }
 
 }  // namespace signalbox::cli

@@ -22,10 +22,12 @@ struct Surroundings {
   bool root = false;
 };
 
-// Finds the verb that `args` (without the program's name) name, parses its flags and the global ones, which may stand
-// before or after it, and runs it. Returns what the process ends with: the verb's code, or kUsage with the error and a
-// suggestion on `err`. `--help` prints the help of what it stands with on `out`.
-ExitCode RunApp(const std::vector<std::string>& args, const std::vector<Verb>& verbs, const Surroundings& surroundings);
+// Finds the verb that `args` (without the program's name) name, parses its flags and the global
+// ones, which may stand before or after it, and runs it. Returns what the process ends with: the
+// verb's code, or kUsage with the error and a suggestion on `err`. `--help` prints the help of what
+// it stands with on `out`.
+ExitCode RunApp(const std::vector<std::string>& args, const std::vector<Verb>& verbs,
+                const Surroundings& surroundings);
 
 // As above, with this process' arguments, streams, environment and user.
 int RunApp(int argc, char** argv, const std::vector<Verb>& verbs);

@@ -23,7 +23,8 @@ ExitCode Check(Context& context, const Arguments& arguments) {
   report.data = Json::Object({{"valid", true}, {"files", std::move(files)}});
   report.text = loaded->options.files().empty()
                     ? "the configuration is valid; there is no file"
-                    : absl::StrCat("the configuration is valid: ", absl::StrJoin(loaded->options.files(), ", "));
+                    : absl::StrCat("the configuration is valid: ",
+                                   absl::StrJoin(loaded->options.files(), ", "));
   context.out->Print(report);
   return ExitCode::kDone;
 }
@@ -31,7 +32,8 @@ ExitCode Check(Context& context, const Arguments& arguments) {
 ExitCode Show(Context& context, const Arguments& arguments) {
   const absl::StatusOr<LoadedOptions> loaded = LoadOptions(context, arguments);
   if (!loaded.ok()) return Refuse(context, loaded.status());
-  const Column::Shown origin_shown = arguments.Has("origin") ? Column::Shown::kAlways : Column::Shown::kWide;
+  const Column::Shown origin_shown =
+      arguments.Has("origin") ? Column::Shown::kAlways : Column::Shown::kWide;
   Report report{.kind = "ConfigOptionList", .data = Json::Array()};
   report.table.columns = {{"KEY"}, {"VALUE"}, {"ORIGIN", Column::Align::kLeft, origin_shown}};
   for (const options::Option& option : options::Table()) {
@@ -63,7 +65,8 @@ Verb ConfigShowVerb() {
                .example = "signalbox config show --origin",
                .flags = OptionFlags(),
                .run = Show};
-  verb.flags.insert(verb.flags.begin(), {.name = "origin", .help = "also where each value was said"});
+  verb.flags.insert(verb.flags.begin(),
+                    {.name = "origin", .help = "also where each value was said"});
   return verb;
 }
 

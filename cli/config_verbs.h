@@ -4,7 +4,8 @@
 
 namespace signalbox::cli {
 
-// `config check`: whether a daemon would start with these options. kInvalid and every problem, when not.
+// `config check`: whether a daemon would start with these options. kInvalid and every problem, when
+// not.
 Verb ConfigCheckVerb();
 
 // `config show`: the options in effect, with --origin where each was said. Passwords are not shown.

@@ -1,14 +1,20 @@
 #include "cli/option_flags.h"
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "options/table.h"
 
 namespace signalbox::cli {
 
 std::vector<Flag> OptionFlags() {
-  std::vector<Flag> flags = {{.name = "config", .value = "FILE", .help = "the TOML file to read instead of the default"}};
+  std::vector<Flag> flags = {
+      {.name = "config", .value = "FILE", .help = "the TOML file to read instead of the default"}};
   for (const options::Option& option : options::Table()) {
-    Flag flag = {.name = options::FlagName(option), .value = options::ValueName(option), .help = option.help};
+    Flag flag = {.name = options::FlagName(option),
+                 .value = options::ValueName(option),
+                 .help = option.help};
+    if (!option.otherwise.empty())
+      absl::StrAppend(&flag.help, "; ", option.otherwise, " unless given");
     if (option.type == options::Type::kBool) flag.takes = Flag::Takes::kBool;
     flags.push_back(std::move(flag));
   }
@@ -16,7 +22,8 @@ std::vector<Flag> OptionFlags() {
 }
 
 options::Sources SourcesOf(const Context& context, const Arguments& arguments) {
-  options::Sources sources = {.file = arguments.Value("config"), .environment = *context.environment};
+  options::Sources sources = {.file = arguments.Value("config"),
+                              .environment = *context.environment};
   sources.root = context.root;
   for (const options::Option& option : options::Table()) {
     if (const std::optional<std::string> value = arguments.Value(options::FlagName(option))) {

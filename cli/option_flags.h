@@ -12,8 +12,8 @@ namespace signalbox::cli {
 // The flags of a verb that takes the options: --config and one for each option of the table.
 std::vector<Flag> OptionFlags();
 
-// The sources of the options for this command: its flags (those of OptionFlags(), where the verb has them), the
-// environment, the files.
+// The sources of the options for this command: its flags (those of OptionFlags(), where the verb
+// has them), the environment, the files.
 options::Sources SourcesOf(const Context& context, const Arguments& arguments);
 
 // What the options come to for this command, ready to use.

@@ -13,7 +13,8 @@
 namespace signalbox::cli {
 namespace {
 
-// What the JSON envelope says of its own shape. Grows only when a member is removed or changes its meaning.
+// What the JSON envelope says of its own shape. Grows only when a member is removed or changes its
+// meaning.
 constexpr int kSchemaVersion = 1;
 
 std::string ToneCode(Tone tone) {
@@ -34,28 +35,35 @@ std::string ToneCode(Tone tone) {
 
 // How many columns of a terminal the text takes, a code point counted as one.
 size_t Width(absl::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
 }
 
 std::string CodeName(absl::StatusCode code) { return absl::StatusCodeToString(code); }
 
 bool LooksLikeAnotherType(absl::string_view text) {
-  static const char* const kWords[] = {"null", "~", "true", "false", "yes", "no", "on", "off", "y", "n"};
+  static const char* const kWords[] = {"null", "~",  "true", "false", "yes",
+                                       "no",   "on", "off",  "y",     "n"};
   const std::string lower = absl::AsciiStrToLower(text);
-  if (std::any_of(std::begin(kWords), std::end(kWords), [&](const char* word) { return lower == word; })) return true;
+  if (std::any_of(std::begin(kWords), std::end(kWords),
+                  [&](const char* word) { return lower == word; }))
+    return true;
   const char first = text[0];
   if (absl::string_view("+.-=<").find(first) != absl::string_view::npos) return true;
   // What could be a number, a time or a date: 1.10, 0x1f, 12:30, 2026-01-01, 1e3.
-  return absl::ascii_isdigit(first) && text.find_first_not_of("0123456789abcdefABCDEFxXoO.:_+-,TZtz ") == text.npos;
+  return absl::ascii_isdigit(first) &&
+         text.find_first_not_of("0123456789abcdefABCDEFxXoO.:_+-,TZtz ") == text.npos;
 }
 
 bool IsPlainYaml(absl::string_view text) {
   if (text.empty() || LooksLikeAnotherType(text)) return false;
-  if (absl::string_view(" \t!&*?|>%@`\"'#,[]{}:").find(text[0]) != absl::string_view::npos) return false;
+  if (absl::string_view(" \t!&*?|>%@`\"'#,[]{}:").find(text[0]) != absl::string_view::npos)
+    return false;
   if (text.back() == ' ' || text.back() == ':') return false;
-  if (text.find(": ") != absl::string_view::npos || text.find(" #") != absl::string_view::npos) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) >= 0x20 && c != 0x7F; });
+  if (text.find(": ") != absl::string_view::npos || text.find(" #") != absl::string_view::npos)
+    return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<uint8_t>(c) >= 0x20 && c != 0x7F; });
 }
 
 // A JSON string is a YAML double-quoted one.
@@ -100,7 +108,8 @@ void AppendYaml(const Json& value, size_t indent, std::string* out) {
 }  // namespace
 
 const std::vector<std::string>& FormatNames() {
-  static const auto* const kNames = new std::vector<std::string>{"table", "wide", "json", "yaml", "name", "jsonl"};
+  static const auto* const kNames =
+      new std::vector<std::string>{"table", "wide", "json", "yaml", "name", "jsonl"};
   return *kNames;
 }
 
@@ -135,7 +144,8 @@ std::string Printable(absl::string_view text) {
                static_cast<uint8_t>(text[i + 1]) < 0xA0) {
       // U+0080 to U+009F, which some terminals obey.
       ++i;
-      absl::StrAppend(&out, "\\x", std::string{kHex[static_cast<uint8_t>(text[i]) >> 4], kHex[text[i] & 0xF]});
+      absl::StrAppend(&out, "\\x",
+                      std::string{kHex[static_cast<uint8_t>(text[i]) >> 4], kHex[text[i] & 0xF]});
     } else {
       out.push_back(text[i]);
     }
@@ -144,7 +154,8 @@ std::string Printable(absl::string_view text) {
 }
 
 bool Output::structured() const {
-  return settings_.format == Format::kJson || settings_.format == Format::kYaml || settings_.format == Format::kJsonl;
+  return settings_.format == Format::kJson || settings_.format == Format::kYaml ||
+         settings_.format == Format::kJsonl;
 }
 
 void Output::Print(const Report& report) {
@@ -154,8 +165,8 @@ void Output::Print(const Report& report) {
     return;
   }
   if (structured()) {
-    const Json envelope =
-        Json::Object({{"schemaVersion", kSchemaVersion}, {"kind", report.kind}, {"data", report.data}});
+    const Json envelope = Json::Object(
+        {{"schemaVersion", kSchemaVersion}, {"kind", report.kind}, {"data", report.data}});
     if (settings_.format == Format::kYaml) {
       *out_ << ToYaml(envelope);
     } else {
@@ -175,7 +186,8 @@ void Output::Print(const Report& report) {
 void Output::PrintTable(const Table& table) {
   std::vector<size_t> shown;
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].shown == Column::Shown::kAlways || settings_.format == Format::kWide) shown.push_back(i);
+    if (table.columns[i].shown == Column::Shown::kAlways || settings_.format == Format::kWide)
+      shown.push_back(i);
   }
   std::vector<std::vector<Cell>> lines;
   lines.emplace_back();
@@ -191,7 +203,8 @@ void Output::PrintTable(const Table& table) {
   }
   for (const std::vector<Cell>& line : lines) {
     std::string text;
-    size_t pending = 0;  // spaces that are written only when something follows, so that no line ends in them
+    size_t pending =
+        0;  // spaces that are written only when something follows, so that no line ends in them
     for (const size_t i : shown) {
       const size_t room = widths[i] - Width(line[i].text);
       const bool right = table.columns[i].align == Column::Align::kRight;
@@ -221,12 +234,14 @@ ExitCode Output::Fail(const Failure& failure) {
   const ExitCode exit_code = failure.exit_code.value_or(ExitCodeOf(code));
   const std::vector<FieldViolation> violations = ViolationsOf(failure.status);
   if (structured()) {
-    const Json envelope = Json::Object({{"code", CodeName(code)},
-                                        {"message", failure.status.message()},
-                                        {"field", failure.field.empty() && !violations.empty() ? violations[0].field : failure.field},
-                                        {"retryable", IsRetryable(code)},
-                                        {"hint", failure.hint},
-                                        {"request_id", failure.request_id}});
+    const Json envelope =
+        Json::Object({{"code", CodeName(code)},
+                      {"message", failure.status.message()},
+                      {"field", failure.field.empty() && !violations.empty() ? violations[0].field
+                                                                             : failure.field},
+                      {"retryable", IsRetryable(code)},
+                      {"hint", failure.hint},
+                      {"request_id", failure.request_id}});
     if (settings_.format == Format::kYaml) {
       *err_ << ToYaml(envelope);
     } else {
@@ -239,7 +254,8 @@ ExitCode Output::Fail(const Failure& failure) {
     *err_ << red << "error:" << (red.empty() ? "" : "\x1b[0m") << ' ' << Printable(line) << '\n';
   }
   // The first one is the message itself.
-  for (size_t i = 1; i < violations.size(); ++i) *err_ << "       " << Printable(violations[i].ToString()) << '\n';
+  for (size_t i = 1; i < violations.size(); ++i)
+    *err_ << "       " << Printable(violations[i].ToString()) << '\n';
   if (!failure.hint.empty()) *err_ << "hint: " << Printable(failure.hint) << '\n';
   return exit_code;
 }

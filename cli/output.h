@@ -24,7 +24,8 @@ enum class Tone { kPlain, kGood, kWarning, kBad, kFaint };
 
 // One cell of a table.
 struct Cell {
-  Cell(std::string cell_text, Tone cell_tone = Tone::kPlain) : text(std::move(cell_text)), tone(cell_tone) {}
+  Cell(std::string cell_text, Tone cell_tone = Tone::kPlain)
+      : text(std::move(cell_text)), tone(cell_tone) {}
   Cell(absl::string_view cell_text) : text(cell_text) {}
   Cell(const char* cell_text) : text(cell_text) {}
 
@@ -36,7 +37,8 @@ struct Column {
   enum class Align { kLeft, kRight };
   enum class Shown { kAlways, kWide };  // kWide: with -o wide only
 
-  Column(std::string column_title, Align column_align = Align::kLeft, Shown column_shown = Shown::kAlways)
+  Column(std::string column_title, Align column_align = Align::kLeft,
+         Shown column_shown = Shown::kAlways)
       : title(std::move(column_title)), align(column_align), shown(column_shown) {}
   Column(const char* column_title) : title(column_title) {}
 
@@ -59,7 +61,8 @@ struct Report {
   Json data;
   // For table and wide, when it has columns.
   Table table;
-  // For table and wide, before the table: free text, whole lines without the last newline. Shown as it is.
+  // For table and wide, before the table: free text, whole lines without the last newline. Shown as
+  // it is.
   std::string text;
   // For name: one "kind/name" each. Something that has no names is shown as a table instead.
   std::vector<std::string> names;
@@ -74,18 +77,20 @@ struct Failure {
   absl::Status status;
   // What to do next, one line; may be empty, as the others.
   std::string hint;
-  // The path of the field at fault: "spec.connect_timeout". Empty: the first of ViolationsOf(status), if any.
+  // The path of the field at fault: "spec.connect_timeout". Empty: the first of
+  // ViolationsOf(status), if any.
   std::string field;
   std::string request_id;
   // Instead of what follows from the status' code.
   std::optional<ExitCode> exit_code;
 };
 
-// Data as YAML 1.2 that a YAML 1.1 reader reads alike: block style, strings quoted where they would read as something
-// else. Ends with a newline.
+// Data as YAML 1.2 that a YAML 1.1 reader reads alike: block style, strings quoted where they would
+// read as something else. Ends with a newline.
 std::string ToYaml(const Json& value);
 
-// Text with the control characters escaped, so that what a proxy or a file says cannot drive a terminal.
+// Text with the control characters escaped, so that what a proxy or a file says cannot drive a
+// terminal.
 std::string Printable(absl::string_view text);
 
 // How a command speaks: data on `out`, talk on `err`. One thread only.
@@ -106,8 +111,8 @@ class Output {
   // Whether the format is for programs: json, yaml or jsonl.
   bool structured() const;
 
-  // Prints the data in the chosen format: json and yaml in the envelope {schemaVersion, kind, data}; jsonl as one line
-  // for each element of an array, without the envelope.
+  // Prints the data in the chosen format: json and yaml in the envelope {schemaVersion, kind,
+  // data}; jsonl as one line for each element of an array, without the envelope.
   void Print(const Report& report);
 
   // One line of talk on `err`; nothing with -q.
@@ -115,9 +120,9 @@ class Output {
   // A line that begins with "warning: "; shown with -q too.
   void Warn(absl::string_view line);
 
-  // Shows the error on `err`: its line or lines, one for each further violation attached to it, and a hint; or with a
-  // structured format the envelope {code, message, field, retryable, hint, request_id}. Returns what the process ends
-  // with.
+  // Shows the error on `err`: its line or lines, one for each further violation attached to it, and
+  // a hint; or with a structured format the envelope {code, message, field, retryable, hint,
+  // request_id}. Returns what the process ends with.
   ExitCode Fail(const Failure& failure);
 
   // Writes as is to `out`: for verbs whose data is a document of its own (a bootstrap, an export).

@@ -17,7 +17,8 @@ constexpr char kSystemSocket[] = "/run/signalbox/admin.sock";
 
 absl::StatusOr<std::string> ServerTarget(const Context& context) {
   if (!context.server.empty()) {
-    if (absl::StartsWith(context.server, "unix:") && context.server.size() > 5) return context.server;
+    if (absl::StartsWith(context.server, "unix:") && context.server.size() > 5)
+      return context.server;
     const absl::StatusOr<ListenAddress> address = ParseListenAddress(context.server);
     if (address.ok() && address->port != 0) return address->ToString();
     return absl::InvalidArgumentError(
@@ -25,8 +26,8 @@ absl::StatusOr<std::string> ServerTarget(const Context& context) {
   }
   SB_ASSIGN_OR_RETURN(const LoadedOptions loaded, LoadOptions(context, Arguments()));
   const std::string& socket = loaded.settings.admin_socket;
-  const bool elsewhere = !loaded.options.IsSet("admin.socket") && ::access(socket.c_str(), F_OK) != 0 &&
-                         ::access(kSystemSocket, F_OK) == 0;
+  const bool elsewhere = !loaded.options.IsSet("admin.socket") &&
+                         ::access(socket.c_str(), F_OK) != 0 && ::access(kSystemSocket, F_OK) == 0;
   return absl::StrCat("unix:", elsewhere ? kSystemSocket : socket);
 }
 

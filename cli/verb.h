@@ -60,7 +60,9 @@ class Arguments {
   const std::vector<std::string>& positionals() const { return positionals_; }
 
   // For the frame and for tests.
-  void Add(absl::string_view flag, std::string value) { flags_[std::string(flag)].push_back(std::move(value)); }
+  void Add(absl::string_view flag, std::string value) {
+    flags_[std::string(flag)].push_back(std::move(value));
+  }
   void AddPositional(std::string value) { positionals_.push_back(std::move(value)); }
 
  private:
@@ -79,7 +81,8 @@ struct Context {
   const std::map<std::string, std::string>* environment;
   // -n; "default" unless given.
   std::string namespace_name = "default";
-  // --server as given: "unix:PATH" or "HOST:PORT"; empty: where the options say (cli/server_target.h).
+  // --server as given: "unix:PATH" or "HOST:PORT"; empty: where the options say
+  // (cli/server_target.h).
   std::string server;
   // --timeout: for one request's answer, or for all of --wait.
   absl::Duration timeout = absl::Seconds(10);
@@ -88,7 +91,8 @@ struct Context {
   bool root = false;   // the effective user is root
 };
 
-// One command. A plain value: a file of verbs has a function that returns it, and cli/verbs.cc lists them.
+// One command. A plain value: a file of verbs has a function that returns it, and cli/verbs.cc
+// lists them.
 struct Verb {
   enum class Group { kConfig, kFleet, kSetup, kServer };
 

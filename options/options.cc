@@ -42,34 +42,40 @@ std::string Problem(const Option& option, absl::string_view text) {
       if (text.find('\0') != absl::string_view::npos) return "must not hold a NUL";
       return "";
     case Type::kBool:
-      return text == "true" || text == "false" ? "" : absl::StrCat("must be true or false, not ", shown);
+      return text == "true" || text == "false" ? ""
+                                               : absl::StrCat("must be true or false, not ", shown);
     case Type::kDuration: {
       absl::Duration duration;
       if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration() &&
           duration < absl::InfiniteDuration()) {
         return "";
       }
-      return absl::StrCat("must be a duration above zero, such as \"500ms\", \"30s\" or \"15m\", not ", shown);
+      return absl::StrCat(
+          "must be a duration above zero, such as \"500ms\", \"30s\" or \"15m\", not ", shown);
     }
     case Type::kChoice:
-      if (std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end()) return "";
+      if (std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end())
+        return "";
       return absl::StrCat("must be one of ", absl::StrJoin(option.choices, ", "), ", not ", shown,
                           DidYouMean(text, option.choices));
     case Type::kListen: {
       const absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
-      return address.ok() ? "" : absl::StrCat("is wrong: ", std::string(address.status().message()));
+      return address.ok() ? ""
+                          : absl::StrCat("is wrong: ", std::string(address.status().message()));
     }
   }
   return "";
 }
 
-// What container platforms set for a service whose name begins with "signalbox": SIGNALBOX_SERVICE_HOST,
-// SIGNALBOX_PORT=tcp://..., SIGNALBOX_PORT_18000_TCP_ADDR.
+// What container platforms set for a service whose name begins with "signalbox":
+// SIGNALBOX_SERVICE_HOST, SIGNALBOX_PORT=tcp://..., SIGNALBOX_PORT_18000_TCP_ADDR.
 bool IsServiceLink(absl::string_view name, absl::string_view value) {
-  if (absl::StrContains(name, "_SERVICE_HOST") || absl::StrContains(name, "_SERVICE_PORT")) return true;
+  if (absl::StrContains(name, "_SERVICE_HOST") || absl::StrContains(name, "_SERVICE_PORT"))
+    return true;
   if (absl::EndsWith(name, "_PORT")) return absl::StrContains(value, "://");
   const size_t port = name.find("_PORT_");
-  return port != absl::string_view::npos && port + 6 < name.size() && absl::ascii_isdigit(name[port + 6]);
+  return port != absl::string_view::npos && port + 6 < name.size() &&
+         absl::ascii_isdigit(name[port + 6]);
 }
 
 std::string Place(const std::string& file, const toml::source_position& position) {
@@ -101,7 +107,8 @@ bool IsTable(absl::string_view path) {
   });
 }
 
-// `; did you mean "a.b"?` for the unknown key `prefix` + `name`: a neighbour of it, else the same name elsewhere.
+// `; did you mean "a.b"?` for the unknown key `prefix` + `name`: a neighbour of it, else the same
+// name elsewhere.
 std::string DidYouMeanKey(const std::string& prefix, const std::string& name) {
   std::vector<std::string> neighbours;
   for (const Option& option : Table()) {
@@ -111,7 +118,8 @@ std::string DidYouMeanKey(const std::string& prefix, const std::string& name) {
   std::string meant = Suggest(name, neighbours);
   if (!meant.empty()) return absl::StrCat("; did you mean \"", prefix, meant, "\"?");
   for (const Option& option : Table()) {
-    if (absl::EndsWith(option.key, absl::StrCat(".", name))) return DidYouMean(option.key, {option.key});
+    if (absl::EndsWith(option.key, absl::StrCat(".", name)))
+      return DidYouMean(option.key, {option.key});
   }
   return "";
 }
@@ -122,7 +130,8 @@ std::string DidYouMeanKey(const std::string& prefix, const std::string& name) {
 class Loader {
  public:
   explicit Loader(const Sources& sources) : sources_(sources) {
-    for (const Option& option : Table()) options_.values_[option.key] = {option.otherwise, "default"};
+    for (const Option& option : Table())
+      options_.values_[option.key] = {option.otherwise, "default"};
   }
 
   absl::StatusOr<Options> Load() && {
@@ -140,7 +149,8 @@ class Loader {
 
  private:
   // `place` is what an error begins with, `origin` what is remembered.
-  void Set(const Option& option, absl::string_view text, const std::string& place, const std::string& origin) {
+  void Set(const Option& option, absl::string_view text, const std::string& place,
+           const std::string& origin) {
     const std::string problem = Problem(option, text);
     if (problem.empty()) {
       options_.values_[option.key] = {std::string(text), origin};
@@ -154,8 +164,10 @@ class Loader {
     if (file.empty()) return;
     LoadFile(file, sources_.file.has_value());
     const size_t slash = file.rfind('/');
-    const std::string directory = slash == std::string::npos ? "conf.d" : absl::StrCat(file.substr(0, slash), "/conf.d");
-    for (const std::string& name : TomlFilesIn(directory)) LoadFile(absl::StrCat(directory, "/", name), true);
+    const std::string directory =
+        slash == std::string::npos ? "conf.d" : absl::StrCat(file.substr(0, slash), "/conf.d");
+    for (const std::string& name : TomlFilesIn(directory))
+      LoadFile(absl::StrCat(directory, "/", name), true);
   }
 
   // Sorted by name, by bytes.
@@ -180,15 +192,16 @@ class Loader {
   void LoadFile(const std::string& file, bool must_exist) {
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxFileBytes);
     if (!text.ok()) {
-      if (must_exist || !absl::IsNotFound(text.status())) problems_.emplace_back(text.status().message());
+      if (must_exist || !absl::IsNotFound(text.status()))
+        problems_.emplace_back(text.status().message());
       return;
     }
     options_.files_.push_back(file);
     try {
       Walk(toml::parse(*text), "", file);
     } catch (const toml::parse_error& error) {
-      problems_.push_back(absl::StrCat(Place(file, error.source().begin), ": not TOML: ",
-                                       std::string(error.description())));
+      problems_.push_back(absl::StrCat(Place(file, error.source().begin),
+                                       ": not TOML: ", std::string(error.description())));
     }
   }
 
@@ -207,24 +220,28 @@ class Loader {
       if (const Option* const option = FindOption(key)) {
         TakeValue(*option, *node, Place(file, at), absl::StrCat(file, ":", at.line));
       } else if (!IsTable(key)) {
-        problems_.push_back(absl::StrCat(key_place, ": unknown key \"", key, "\"", DidYouMeanKey(prefix, std::string(name->str()))));
+        problems_.push_back(absl::StrCat(key_place, ": unknown key \"", key, "\"",
+                                         DidYouMeanKey(prefix, std::string(name->str()))));
       } else if (!node->is_table()) {
-        problems_.push_back(absl::StrCat(Place(file, at), ": ", key, " must be a table, not ", KindOf(*node)));
+        problems_.push_back(
+            absl::StrCat(Place(file, at), ": ", key, " must be a table, not ", KindOf(*node)));
       } else {
         Walk(*node->as_table(), absl::StrCat(key, "."), file);
       }
     }
   }
 
-  void TakeValue(const Option& option, const toml::node& node, const std::string& place, const std::string& origin) {
+  void TakeValue(const Option& option, const toml::node& node, const std::string& place,
+                 const std::string& origin) {
     const bool wants_bool = option.type == Type::kBool;
     if (wants_bool && node.is_boolean()) {
       Set(option, node.as_boolean()->get() ? "true" : "false", place, origin);
     } else if (!wants_bool && node.is_string()) {
       Set(option, node.as_string()->get(), place, origin);
     } else {
-      problems_.push_back(absl::StrCat(place, ": ", option.key, " must be ", wants_bool ? "true or false" : "a string",
-                                       ", not ", KindOf(node)));
+      problems_.push_back(absl::StrCat(place, ": ", option.key, " must be ",
+                                       wants_bool ? "true or false" : "a string", ", not ",
+                                       KindOf(node)));
     }
   }
 
@@ -232,7 +249,8 @@ class Loader {
     std::map<std::string, const Option*> names;
     for (const Option& option : Table()) {
       names[EnvironmentName(option)] = &option;
-      if (option.secret == Secret::kYes) names[absl::StrCat(EnvironmentName(option), kFileSuffix)] = &option;
+      if (option.secret == Secret::kYes)
+        names[absl::StrCat(EnvironmentName(option), kFileSuffix)] = &option;
     }
     std::vector<std::string> known;
     for (const auto& [name, option] : names) known.push_back(name.substr(sizeof(kPrefix) - 1));
@@ -241,12 +259,14 @@ class Loader {
       const auto it = names.find(name);
       if (it == names.end() && absl::EndsWith(name, kFileSuffix) &&
           names.contains(name.substr(0, name.size() - kFileSuffix.size()))) {
-        problems_.push_back(absl::StrCat(name, ": only what may be secret is read from a file; set ",
+        problems_.push_back(absl::StrCat(name,
+                                         ": only what may be secret is read from a file; set ",
                                          absl::StripSuffix(name, kFileSuffix)));
       } else if (it == names.end()) {
         const std::string meant = Suggest(name.substr(sizeof(kPrefix) - 1), known);
-        problems_.push_back(absl::StrCat("unknown environment variable ", name,
-                                         meant.empty() ? "" : absl::StrCat("; did you mean \"", kPrefix, meant, "\"?")));
+        problems_.push_back(absl::StrCat(
+            "unknown environment variable ", name,
+            meant.empty() ? "" : absl::StrCat("; did you mean \"", kPrefix, meant, "\"?")));
       } else if (name == EnvironmentName(*it->second)) {
         Set(*it->second, value, name, name);
       } else {
@@ -257,7 +277,8 @@ class Loader {
 
   void LoadSecret(const Option& option, const std::string& name, const std::string& file) {
     if (sources_.environment.contains(EnvironmentName(option))) {
-      problems_.push_back(absl::StrCat(name, ": ", EnvironmentName(option), " is set too; set one of them"));
+      problems_.push_back(
+          absl::StrCat(name, ": ", EnvironmentName(option), " is set too; set one of them"));
       return;
     }
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxFileBytes);

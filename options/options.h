@@ -12,8 +12,8 @@
 
 namespace signalbox::options {
 
-// Where values come from, the strongest last: the table's default, the file, conf.d/*.toml beside it, the environment,
-// flags.
+// Where values come from, the strongest last: the table's default, the file, conf.d/*.toml beside
+// it, the environment, flags.
 struct Sources {
   // --config: must exist. Without it: DefaultFile(), which need not.
   std::optional<std::string> file;
@@ -39,9 +39,10 @@ struct Value {
 // A value for each option of the table. Immutable once loaded.
 class Options {
  public:
-  // Reads all sources and checks each value by itself: that the key exists, that the value has the option's type.
-  //   kInvalidArgument  something is wrong; one line for each thing, which names the file, line and column, the variable
-  //                     or the flag, and the key
+  // Reads all sources and checks each value by itself: that the key exists, that the value has the
+  // option's type.
+  //   kInvalidArgument  something is wrong; one line for each thing, which names the file, line and
+  //                     column, the variable or the flag, and the key
   static absl::StatusOr<Options> Load(const Sources& sources);
 
   // The option must be in the table.

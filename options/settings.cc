@@ -30,8 +30,10 @@ class Resolver {
     settings_.http_insecure = Text("http.insecure") == "true";
     settings_.xds_listen = Listen("xds.listen", settings_.xds_insecure);
     settings_.http_listen = Listen("http.listen", settings_.http_insecure);
-    if (settings_.xds_listen == settings_.http_listen && !absl::EndsWith(settings_.xds_listen, ":0")) {
-      Problem("http.listen", absl::StrCat(settings_.http_listen, " is the address of xds.listen too"));
+    if (settings_.xds_listen == settings_.http_listen &&
+        !absl::EndsWith(settings_.xds_listen, ":0")) {
+      Problem("http.listen",
+              absl::StrCat(settings_.http_listen, " is the address of xds.listen too"));
     }
     settings_.ack_deadline = Duration("xds.ack_deadline");
     settings_.overrun_after = Duration("xds.ordering.overrun_after");
@@ -71,7 +73,9 @@ class Resolver {
     const std::string shown = absl::StrCat("\"", Redacted(*FindOption("store.url"), url), "\"");
     absl::string_view path = url;
     if (absl::StartsWith(url, "postgres://") || absl::StartsWith(url, "postgresql://")) {
-      Problem("store.url", absl::StrCat(shown, " is PostgreSQL, and this build serves SQLite only; ", kUrlForms));
+      Problem(
+          "store.url",
+          absl::StrCat(shown, " is PostgreSQL, and this build serves SQLite only; ", kUrlForms));
     } else if (!absl::ConsumePrefix(&path, "sqlite:///") || path.empty()) {
       Problem("store.url", absl::StrCat(shown, " is not understood; ", kUrlForms));
     } else if (absl::StrContains(path, '?') || absl::StrContains(path, '#')) {
@@ -87,7 +91,8 @@ class Resolver {
     if (driver == "postgres") {
       Problem("store.driver", "\"postgres\" is not served by this build, which serves SQLite only");
     } else if (!driver.empty() && driver != "sqlite") {
-      Problem("store.driver", absl::StrCat("\"", driver, "\" is not a driver; this build serves \"sqlite\""));
+      Problem("store.driver",
+              absl::StrCat("\"", driver, "\" is not a driver; this build serves \"sqlite\""));
     }
     if (!url.empty() && !path.empty()) {
       Problem("store.path", absl::StrCat("store.url is set too (", options_.Get("store.url").origin,
@@ -102,13 +107,17 @@ class Resolver {
     } else if (const std::string base = Base(); !base.empty()) {
       settings_.store.directory = absl::StrCat(base, "/data");
     } else {
-      Problem("store.url", "there is no default: HOME, XDG_STATE_HOME and STATE_DIRECTORY are unset; set store.url");
+      Problem(
+          "store.url",
+          "there is no default: HOME, XDG_STATE_HOME and STATE_DIRECTORY are unset; set store.url");
     }
   }
 
   void ResolveStateDir() {
     settings_.state_dir = Text("state_dir");
-    if (!settings_.state_dir.empty() || settings_.store.kind == StoreSettings::Kind::kSqliteInMemory) return;
+    if (!settings_.state_dir.empty() ||
+        settings_.store.kind == StoreSettings::Kind::kSqliteInMemory)
+      return;
     const bool said = !Text("store.url").empty() || !Text("store.path").empty();
     settings_.state_dir = said ? settings_.store.directory : Base();
   }
@@ -118,8 +127,11 @@ class Resolver {
     SB_CHECK(address.ok());  // checked when it was loaded
     if (!address->IsLoopback() && !insecure) {
       const std::string allow = absl::StrCat(key.substr(0, key.find('.')), ".insecure");
-      Problem(key, absl::StrCat(address->ToString(), " is reachable beyond this machine, in plaintext; if that is meant, "
-                                                     "set ", allow, " = true"));
+      Problem(key,
+              absl::StrCat(address->ToString(),
+                           " is reachable beyond this machine, in plaintext; if that is meant, "
+                           "set ",
+                           allow, " = true"));
     }
     return address->ToString();
   }
@@ -141,14 +153,15 @@ class Resolver {
     } else if (socket.empty()) {
       const std::string base = Base().empty() ? settings_.state_dir : Base();
       if (base.empty()) {
-        Problem("admin.socket", "there is no default: HOME and XDG_RUNTIME_DIR are unset; set admin.socket");
+        Problem("admin.socket",
+                "there is no default: HOME and XDG_RUNTIME_DIR are unset; set admin.socket");
         return;
       }
       socket = absl::StrCat(base, "/admin.sock");
     }
     if (socket.size() > kMaxSocketPath) {
-      Problem("admin.socket", absl::StrCat("\"", socket, "\" has ", socket.size(), " bytes; a socket's path has at most ",
-                                           kMaxSocketPath));
+      Problem("admin.socket", absl::StrCat("\"", socket, "\" has ", socket.size(),
+                                           " bytes; a socket's path has at most ", kMaxSocketPath));
     }
   }
 

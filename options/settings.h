@@ -21,7 +21,8 @@ struct StoreSettings {
 // Every option's value, typed, with what follows from others filled in. A plain value.
 struct Settings {
   // Works them out and checks them against each other.
-  //   kInvalidArgument  something does not fit; one line for each thing, which names the key and where it was set
+  //   kInvalidArgument  something does not fit; one line for each thing, which names the key and
+  //                     where it was set
   static absl::StatusOr<Settings> Resolve(const Options& options, const Sources& sources);
 
   std::string environment;
@@ -36,8 +37,8 @@ struct Settings {
   absl::Duration warm_timeout;
   absl::Duration hold_max;
 
-  // The Unix socket's path. Unless given: /run/signalbox/admin.sock for root, else $XDG_RUNTIME_DIR/signalbox/admin.sock,
-  // else admin.sock in the directory where state is kept.
+  // The Unix socket's path. Unless given: /run/signalbox/admin.sock for root, else
+  // $XDG_RUNTIME_DIR/signalbox/admin.sock, else admin.sock in the directory where state is kept.
   std::string admin_socket;
 
   std::string http_listen;
@@ -47,7 +48,8 @@ struct Settings {
   log::Format log_format = log::Format::kAuto;
 };
 
-// The value that is in effect, as text, for people: what was worked out where nothing was said; without passwords.
+// The value that is in effect, as text, for people: what was worked out where nothing was said;
+// without passwords.
 std::string Shown(const Option& option, const Options& options, const Settings& settings);
 
 }  // namespace signalbox::options

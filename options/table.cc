@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
 namespace signalbox::options {
@@ -12,15 +13,27 @@ const std::vector<Option>& Table() {
        .type = Type::kPath,
        .otherwise = "",
        .help = "the daemon's own files; the store's directory unless given"},
-      {.key = "environment", .type = Type::kText, .otherwise = "", .help = "\"production\" warns of what is not fit for it"},
+      {.key = "environment",
+       .type = Type::kText,
+       .otherwise = "",
+       .help = "\"production\" warns of what is not fit for it"},
       {.key = "store.url",
        .type = Type::kUrl,
        .otherwise = "",
        .help = "sqlite:///relative, sqlite:////absolute or sqlite::memory:",
        .secret = Secret::kYes},
-      {.key = "store.path", .type = Type::kPath, .otherwise = "", .help = "the directory of SQLite's files, instead of a url"},
-      {.key = "store.driver", .type = Type::kText, .otherwise = "", .help = "a check: what the store must be (sqlite)"},
-      {.key = "xds.listen", .type = Type::kListen, .otherwise = "127.0.0.1:18000", .help = "the discovery services"},
+      {.key = "store.path",
+       .type = Type::kPath,
+       .otherwise = "",
+       .help = "the directory of SQLite's files, instead of a url"},
+      {.key = "store.driver",
+       .type = Type::kText,
+       .otherwise = "",
+       .help = "a check: what the store must be (sqlite)"},
+      {.key = "xds.listen",
+       .type = Type::kListen,
+       .otherwise = "127.0.0.1:18000",
+       .help = "the discovery services"},
       {.key = "xds.insecure",
        .type = Type::kBool,
        .otherwise = "false",
@@ -49,7 +62,10 @@ const std::vector<Option>& Table() {
        .type = Type::kListen,
        .otherwise = "127.0.0.1:18080",
        .help = "health and metrics over HTTP"},
-      {.key = "http.insecure", .type = Type::kBool, .otherwise = "false", .help = "plaintext HTTP beyond loopback is meant"},
+      {.key = "http.insecure",
+       .type = Type::kBool,
+       .otherwise = "false",
+       .help = "plaintext HTTP beyond loopback is meant"},
       {.key = "log.level",
        .type = Type::kChoice,
        .otherwise = "info",
@@ -72,7 +88,8 @@ const Option* FindOption(absl::string_view key) {
 }
 
 std::string EnvironmentName(const Option& option) {
-  return absl::StrCat("SIGNALBOX_", absl::AsciiStrToUpper(absl::StrReplaceAll(option.key, {{".", "_"}})));
+  return absl::StrCat("SIGNALBOX_",
+                      absl::AsciiStrToUpper(absl::StrReplaceAll(option.key, {{".", "_"}})));
 }
 
 std::string FlagName(const Option& option) { return absl::StrReplaceAll(option.key, {{"_", "-"}}); }
@@ -86,7 +103,7 @@ std::string ValueName(const Option& option) {
     case Type::kDuration:
       return "DURATION";
     case Type::kChoice:
-      return "NAME";
+      return absl::StrJoin(option.choices, "|");
     case Type::kListen:
       return "HOST:PORT";
     case Type::kPath:

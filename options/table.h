@@ -17,7 +17,8 @@ enum class Type {
   kUrl,  // a password in it is never shown
 };
 
-// Whether the value may hold a secret: then the variable NAME_FILE, which names a file with the value, exists beside NAME.
+// Whether the value may hold a secret: then the variable NAME_FILE, which names a file with the
+// value, exists beside NAME.
 enum class Secret { kNo, kYes };
 
 // One thing that can be configured.
@@ -33,7 +34,8 @@ struct Option {
   Secret secret = Secret::kNo;
 };
 
-// Every option there is, in the order of the reference. The one place to add one; who adds it also reads it.
+// Every option there is, in the order of the reference. The one place to add one; who adds it also
+// reads it.
 const std::vector<Option>& Table();
 
 // The option with this key, or null.

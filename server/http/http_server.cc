@@ -22,7 +22,8 @@ namespace {
 
 constexpr char kText[] = "text/plain; charset=utf-8";
 
-// A fixed number of threads and a bounded queue: who adds to a full one waits. httplib's own queue is unbounded.
+// A fixed number of threads and a bounded queue: who adds to a full one waits. httplib's own queue
+// is unbounded.
 class BoundedTaskQueue : public httplib::TaskQueue {
  public:
   BoundedTaskQueue() {
@@ -88,8 +89,10 @@ std::string TitleOf(int status) {
 }
 
 void WriteProblem(int status, const std::string& detail, httplib::Response& response) {
-  const Json problem =
-      Json::Object({{"type", "about:blank"}, {"title", TitleOf(status)}, {"status", status}, {"detail", detail}});
+  const Json problem = Json::Object({{"type", "about:blank"},
+                                     {"title", TitleOf(status)},
+                                     {"status", status},
+                                     {"detail", detail}});
   response.status = status;
   response.set_content(problem.Dump() + "\n", "application/problem+json");
 }
@@ -108,7 +111,8 @@ struct HttpServer::Listener {
   std::thread thread;
 };
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, HttpSources sources) {
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
+                                                              HttpSources sources) {
   SB_ASSIGN_OR_RETURN(ListenAddress parsed, ParseListenAddress(address));
   auto listener = std::make_unique<Listener>();
   httplib::Server& server = listener->server;
@@ -127,31 +131,39 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
   server.set_keep_alive_timeout(limits::kHttpKeepAliveSeconds);
   server.set_keep_alive_max_count(limits::kHttpRequestsPerConnection);
   server.set_tcp_nodelay(true);
-  server.set_default_headers({{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
+  server.set_default_headers(
+      {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
 
   server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
     // A body that nobody reads is followed by no request that a peer could take for another's.
     const std::string length = request.get_header_value("Content-Length");
-    const bool has_body = request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
+    const bool has_body =
+        request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
     if (has_body) response.set_header("Connection", "close");
-    if (request.method == "GET" || request.method == "HEAD") return httplib::Server::HandlerResponse::Unhandled;
+    if (request.method == "GET" || request.method == "HEAD")
+      return httplib::Server::HandlerResponse::Unhandled;
     response.set_header("Allow", "GET, HEAD");
-    WriteProblem(405, absl::StrCat(request.method, " is not served here, only GET and HEAD"), response);
+    WriteProblem(405, absl::StrCat(request.method, " is not served here, only GET and HEAD"),
+                 response);
     return httplib::Server::HandlerResponse::Handled;
   });
-  server.Get("/livez", [live = std::move(sources.live)](const httplib::Request&, httplib::Response& response) {
+  server.Get("/livez", [live = std::move(sources.live)](const httplib::Request&,
+                                                        httplib::Response& response) {
     WriteHealth(live(), response);
   });
-  server.Get("/readyz", [ready = std::move(sources.ready)](const httplib::Request&, httplib::Response& response) {
+  server.Get("/readyz", [ready = std::move(sources.ready)](const httplib::Request&,
+                                                           httplib::Response& response) {
     WriteHealth(ready(), response);
   });
-  server.Get("/metrics", [metrics = std::move(sources.metrics)](const httplib::Request&, httplib::Response& response) {
+  server.Get("/metrics", [metrics = std::move(sources.metrics)](const httplib::Request&,
+                                                                httplib::Response& response) {
     response.set_content(metrics(), "text/plain; version=0.0.4; charset=utf-8");
   });
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty()) return;
     WriteProblem(response.status,
-                 response.status == 404 ? absl::StrCat("there is no ", request.path, "; there are /livez, /readyz, /metrics")
+                 response.status == 404 ? absl::StrCat("there is no ", request.path,
+                                                       "; there are /livez, /readyz, /metrics")
                                         : "the request cannot be served",
                  response);
   });
@@ -165,7 +177,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
   }
   if (port < 0) {
     const std::string why = errno != 0 ? std::strerror(errno) : "the name cannot be resolved";
-    return absl::FailedPreconditionError(absl::StrCat("http.listen: cannot listen on ", address, ": ", why));
+    return absl::FailedPreconditionError(
+        absl::StrCat("http.listen: cannot listen on ", address, ": ", why));
   }
   // Again, with a longer queue than httplib's 5: beyond it a client waits a second and tries again.
   ::listen(bound, limits::kHttpBacklog);

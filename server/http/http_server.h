@@ -16,26 +16,30 @@ struct Health {
   std::vector<std::string> lines;
 };
 
-// What the HTTP port shows. Called from several threads at once, so safe from any; each must return at once, without
-// asking the database.
+// What the HTTP port shows. Called from several threads at once, so safe from any; each must return
+// at once, without asking the database.
 struct HttpSources {
-  std::function<Health()> live;           // whether the daemon's loops tick
-  std::function<Health()> ready;          // whether a snapshot is loaded and the listeners are bound
-  std::function<std::string()> metrics;   // Prometheus' text format
+  std::function<Health()> live;          // whether the daemon's loops tick
+  std::function<Health()> ready;         // whether a snapshot is loaded and the listeners are bound
+  std::function<std::string()> metrics;  // Prometheus' text format
 };
 
-// The HTTP port: GET and HEAD of /livez, /readyz and /metrics. A probe answers 200 or 503 with "ok" or "not ok" and the
-// lines. Every error is application/problem+json (RFC 9457). Requests are served by a few threads, each for a bounded
-// time; further connections wait.
+// The HTTP port: GET and HEAD of /livez, /readyz and /metrics. A probe answers 200 or 503 with "ok"
+// or "not ok" and the lines. Every error is application/problem+json (RFC 9457). Requests are
+// served by a few threads, each for a bounded time; further connections wait.
 class HttpServer {
  public:
-  // Binds and serves from now on. `address` is HOST:PORT, checked by the options; port 0 lets the system choose.
+  // Binds and serves from now on. `address` is HOST:PORT, checked by the options; port 0 lets the
+  // system choose.
   //   kInvalidArgument     the address is not HOST:PORT
-  //   kFailedPrecondition  it cannot be bound: the port is taken, or the address is not this machine's
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, HttpSources sources);
+  //   kFailedPrecondition  it cannot be bound: the port is taken, or the address is not this
+  //                        machine's
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address,
+                                                           HttpSources sources);
 
-  // Stops taking connections, waits for the requests being served and joins all threads: at once, but for connections
-  // kept open between requests, which take up to limits::kHttpKeepAliveSeconds to be given up.
+  // Stops taking connections, waits for the requests being served and joins all threads: at once,
+  // but for connections kept open between requests, which take up to limits::kHttpKeepAliveSeconds
+  // to be given up.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -4,20 +4,23 @@
 
 namespace signalbox::limits {
 
-// Threads that serve HTTP: probes, a scraper or two and a person. A connection that is open keeps one; further
-// connections wait in the kernel.
+// Threads that serve HTTP: probes, a scraper or two and a person. A connection that is open keeps
+// one; further connections wait in the kernel.
 inline constexpr size_t kHttpThreads = 8;
 
-// Accepted connections that wait for a thread. Beyond it nothing is accepted until a thread is free.
+// Accepted connections that wait for a thread. Beyond it nothing is accepted until a thread is
+// free.
 inline constexpr size_t kHttpWaiting = 64;
 
-// Connections that the kernel keeps for us before that: a burst of probes and scrapers. Beyond it clients try again.
+// Connections that the kernel keeps for us before that: a burst of probes and scrapers. Beyond it
+// clients try again.
 inline constexpr int kHttpBacklog = 128;
 
 // A request's body: nothing here reads one. Beyond it: 413.
 inline constexpr size_t kMaxHttpBodyBytes = 4096;
 
-// How long a read or a write of a socket may stall, and how long an idle connection is kept, since each takes a thread.
+// How long a read or a write of a socket may stall, and how long an idle connection is kept, since
+// each takes a thread.
 inline constexpr int kHttpStallSeconds = 5;
 inline constexpr int kHttpKeepAliveSeconds = 2;
 

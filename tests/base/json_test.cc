@@ -1,8 +1,7 @@
 #include "base/json.h"
 
-#include <limits>
-
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 
@@ -81,7 +80,8 @@ TEST_CASE("numbers are written as they are meant") {
   CHECK(Json(0.1).Dump() == "0.1");
   CHECK(Json(int64_t{1} << 62).Dump() == "4611686018427387904");
   CHECK(Json(std::numeric_limits<double>::infinity()).Dump() == "\"Infinity\"");
-  CHECK(Json::Array({1.5, true, "x", Json()}).Pretty() == "[\n  1.5,\n  true,\n  \"x\",\n  null\n]");
+  CHECK(Json::Array({1.5, true, "x", Json()}).Pretty() ==
+        "[\n  1.5,\n  true,\n  \"x\",\n  null\n]");
 }
 
 }  // namespace

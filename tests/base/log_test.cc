@@ -1,10 +1,9 @@
 #include "base/log.h"
 
+#include <catch2/catch.hpp>
 #include <sstream>
 #include <thread>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_split.h"
@@ -61,7 +60,9 @@ TEST_CASE("a JSON line holds the message and the fields, escaped") {
 
 TEST_CASE("a pretty line quotes only what needs it") {
   const Captured captured(log::Format::kPretty);
-  log::Info("listening", {{"address", "127.0.0.1:1"}, {"why", "two words"}, {"empty", ""}, {"n", -1}, {"x", "a=b"}});
+  log::Info(
+      "listening",
+      {{"address", "127.0.0.1:1"}, {"why", "two words"}, {"empty", ""}, {"n", -1}, {"x", "a=b"}});
   REQUIRE(captured.Lines().size() == 1);
   CHECK(captured.Lines()[0].substr(24) ==
         " INFO  listening  address=127.0.0.1:1 why=\"two words\" empty=\"\" n=-1 x=\"a=b\"");

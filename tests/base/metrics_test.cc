@@ -2,11 +2,10 @@
 
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "base/metric_definitions.h"
 #include "base/process_metrics.h"
@@ -14,7 +13,9 @@
 namespace signalbox {
 namespace {
 
-bool Has(const std::string& text, const std::string& line) { return text.find(line + "\n") != std::string::npos; }
+bool Has(const std::string& text, const std::string& line) {
+  return text.find(line + "\n") != std::string::npos;
+}
 
 double ValueOf(const std::string& text, const std::string& name) {
   const size_t at = text.find("\n" + name + " ");
@@ -52,7 +53,8 @@ TEST_CASE("a collector speaks at every scrape until it is given up") {
   CHECK(Has(registry.Serialize(), "signalbox_nodes{state=\"SYNCED\"} 213"));
   const std::string second = registry.Serialize();
   CHECK(Has(second, "signalbox_nodes{state=\"a \\\"quoted\\\" \\\\ one\\n\"} 2"));
-  CHECK(second.find("# TYPE signalbox_nodes gauge\n") == second.rfind("# TYPE signalbox_nodes gauge\n"));
+  CHECK(second.find("# TYPE signalbox_nodes gauge\n") ==
+        second.rfind("# TYPE signalbox_nodes gauge\n"));
   registration.reset();
   CHECK(registry.Serialize() == "");
   CHECK(calls == 2);

@@ -1,8 +1,7 @@
 #include "cli/app.h"
 
-#include <sstream>
-
 #include <catch2/catch.hpp>
+#include <sstream>
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -15,18 +14,23 @@ namespace {
 
 // Verbs that print what they were given.
 Verb Echo(const std::string& name, std::vector<Flag> flags = {}, Positionals positionals = {}) {
-  Verb verb = {.name = name, .group = Verb::Group::kConfig, .help = "Echo " + name, .example = "signalbox " + name};
+  Verb verb = {.name = name,
+               .group = Verb::Group::kConfig,
+               .help = "Echo " + name,
+               .example = "signalbox " + name};
   verb.flags = std::move(flags);
   verb.positionals = positionals;
   verb.run = [name, declared = verb.flags](Context& context, const Arguments& arguments) {
     std::string text = name;
     for (const Flag& flag : declared) {
-      if (arguments.Has(flag.name)) text += " " + flag.name + "=" + absl::StrJoin(arguments.Values(flag.name), ",");
+      if (arguments.Has(flag.name))
+        text += " " + flag.name + "=" + absl::StrJoin(arguments.Values(flag.name), ",");
     }
     for (const std::string& positional : arguments.positionals()) text += " [" + positional + "]";
     if (context.namespace_name != "default") text += " namespace=" + context.namespace_name;
     if (!context.server.empty()) text += " server=" + context.server;
-    if (context.timeout != absl::Seconds(10)) text += " timeout=" + absl::FormatDuration(context.timeout);
+    if (context.timeout != absl::Seconds(10))
+      text += " timeout=" + absl::FormatDuration(context.timeout);
     if (context.quiet) text += " quiet";
     if (context.yes) text += " yes";
     context.out->Print({.kind = "Echo", .data = text, .text = text});
@@ -38,17 +42,25 @@ Verb Echo(const std::string& name, std::vector<Flag> flags = {}, Positionals pos
 std::vector<Verb> SomeVerbs() {
   return {
       Echo("nodes list"),
-      Echo("apply", {{.name = "filename", .value = "FILE", .help = "what to apply", .letter = 'f',
+      Echo("apply", {{.name = "filename",
+                      .value = "FILE",
+                      .help = "what to apply",
+                      .letter = 'f',
                       .takes = Flag::Takes::kValues},
                      {.name = "message", .value = "TEXT", .help = "why", .letter = 'm'},
                      {.name = "dry-run", .help = "change nothing"},
                      {.name = "xds.hold-max", .value = "DURATION", .help = "a dotted one"},
                      {.name = "xds.insecure", .help = "a truth value", .takes = Flag::Takes::kBool},
-                     {.name = "variant", .value = "NAME", .help = "one of two", .choices = {"delta", "sotw"}}}),
+                     {.name = "variant",
+                      .value = "NAME",
+                      .help = "one of two",
+                      .choices = {"delta", "sotw"}}}),
       Echo("get", {}, {.name = "KIND[/NAME]", .help = "what", .at_least = 1, .at_most = 2}),
       Echo("nodes"),
       Echo("config check"),
-      Echo("bootstrap", {{.name = "node-id", .value = "ID", .help = "its id", .required = Flag::Required::kYes}}),
+      Echo(
+          "bootstrap",
+          {{.name = "node-id", .value = "ID", .help = "its id", .required = Flag::Required::kYes}}),
   };
 }
 
@@ -115,33 +127,52 @@ TEST_CASE("a wrong command line is named, with a suggestion") {
   const std::pair<const char*, const char*> cases[] = {
       {"", "error: no verb is given\nhint: `signalbox --help` lists what there is\n"},
       {"aply -f x",
-       "error: unknown verb \"aply\"; did you mean \"apply\"?\nhint: `signalbox --help` lists what there is\n"},
+       "error: unknown verb \"aply\"; did you mean \"apply\"?\nhint: `signalbox --help` lists what "
+       "there is\n"},
       {"config chek",
-       "error: unknown verb \"config chek\"; did you mean \"check\"?\nhint: `signalbox config --help` lists what there "
+       "error: unknown verb \"config chek\"; did you mean \"config check\"?\nhint: `signalbox "
+       "config --help` lists what there "
        "is\n"},
-      {"config", "error: \"config\" needs a verb: check\nhint: `signalbox config --help` lists what there is\n"},
+      {"config",
+       "error: \"config\" needs a verb: check\nhint: `signalbox config --help` lists what there "
+       "is\n"},
       {"nodes lst",
-       "error: unknown verb \"nodes lst\"; did you mean \"list\"?\nhint: `signalbox nodes --help` lists what there is\n"},
+       "error: unknown verb \"nodes lst\"; did you mean \"nodes list\"?\nhint: `signalbox nodes "
+       "--help` lists what there is\n"},
       {"apply --mesage x",
-       "error: unknown flag --mesage; did you mean \"--message\"?\nhint: `signalbox apply --help` lists what there is\n"},
-      {"apply --config.x=1", "error: unknown flag --config.x\nhint: `signalbox apply --help` lists what there is\n"},
+       "error: unknown flag --mesage; did you mean \"--message\"?\nhint: `signalbox apply --help` "
+       "lists what there is\n"},
+      {"apply --config.x=1",
+       "error: unknown flag --config.x\nhint: `signalbox apply --help` lists what there is\n"},
       {"--serverr x nodes",
-       "error: unknown flag --serverr; did you mean \"--server\"?\nhint: `signalbox nodes --help` lists what there is\n"},
+       "error: unknown flag --serverr; did you mean \"--server\"?\nhint: `signalbox nodes --help` "
+       "lists what there is\n"},
       {"apply -Z", "error: unknown flag -Z\nhint: `signalbox apply --help` lists what there is\n"},
       {"get", "error: KIND[/NAME] is missing\nhint: `signalbox get --help` lists what there is\n"},
-      {"get a b c", "error: unexpected argument \"c\"\nhint: `signalbox get --help` lists what there is\n"},
-      {"apply extra", "error: unexpected argument \"extra\"\nhint: `signalbox apply --help` lists what there is\n"},
-      {"apply -m a -m b", "error: --message is given twice\nhint: `signalbox apply --help` lists what there is\n"},
-      {"apply --dry-run=maybe", "error: --dry-run takes no value\nhint: `signalbox apply --help` lists what there is\n"},
-      {"apply -m", "error: --message needs a value\nhint: `signalbox apply --help` lists what there is\n"},
-      {"nodes -o", "error: --output needs a value\nhint: `signalbox nodes --help` lists what there is\n"},
+      {"get a b c",
+       "error: unexpected argument \"c\"\nhint: `signalbox get --help` lists what there is\n"},
+      {"apply extra",
+       "error: unexpected argument \"extra\"\nhint: `signalbox apply --help` lists what there "
+       "is\n"},
+      {"apply -m a -m b",
+       "error: --message is given twice\nhint: `signalbox apply --help` lists what there is\n"},
+      {"apply --dry-run=maybe",
+       "error: --dry-run takes no value\nhint: `signalbox apply --help` lists what there is\n"},
+      {"apply -m",
+       "error: --message needs a value\nhint: `signalbox apply --help` lists what there is\n"},
+      {"nodes -o",
+       "error: --output needs a value\nhint: `signalbox nodes --help` lists what there is\n"},
       {"apply --variant delt",
-       "error: --variant cannot be \"delt\"; did you mean \"delta\"?\nhint: it is one of delta, sotw\n"},
+       "error: --variant cannot be \"delt\"; did you mean \"delta\"?\nhint: it is one of delta, "
+       "sotw\n"},
       {"nodes -o jsn",
-       "error: --output cannot be \"jsn\"; did you mean \"json\"?\nhint: it is one of table, wide, json, yaml, name, "
+       "error: --output cannot be \"jsn\"; did you mean \"json\"?\nhint: it is one of table, wide, "
+       "json, yaml, name, "
        "jsonl\n"},
-      {"nodes --timeout 10", "error: --timeout cannot be \"10\"\nhint: a duration is 500ms, 10s, 5m\n"},
-      {"bootstrap", "error: --node-id ID is missing\nhint: `signalbox bootstrap --help` lists what there is\n"},
+      {"nodes --timeout 10",
+       "error: --timeout cannot be \"10\"\nhint: a duration is 500ms, 10s, 5m\n"},
+      {"bootstrap",
+       "error: --node-id ID is missing\nhint: `signalbox bootstrap --help` lists what there is\n"},
   };
   for (const auto& [line, want] : cases) {
     const Result result = RunLine(line);
@@ -157,8 +188,10 @@ TEST_CASE("a usage error is an envelope with -o json, wherever the flag stands")
     const Result result = RunLine(line);
     CHECK(result.code == ExitCode::kUsage);
     CHECK(result.err ==
-          "{\"code\":\"INVALID_ARGUMENT\",\"message\":\"unknown verb \\\"aply\\\"; did you mean \\\"apply\\\"?\","
-          "\"field\":\"\",\"retryable\":false,\"hint\":\"`signalbox --help` lists what there is\",\"request_id\":\"\"}\n");
+          "{\"code\":\"INVALID_ARGUMENT\",\"message\":\"unknown verb \\\"aply\\\"; did you mean "
+          "\\\"apply\\\"?\","
+          "\"field\":\"\",\"retryable\":false,\"hint\":\"`signalbox --help` lists what there "
+          "is\",\"request_id\":\"\"}\n");
   }
 }
 
@@ -175,8 +208,10 @@ TEST_CASE("help says what a verb takes, with an example") {
   const Result root = RunLine("--help");
   CHECK(root.out.find("Configuration:\n") != std::string::npos);
   CHECK(root.out.find("  apply         Echo apply\n") != std::string::npos);
-  CHECK(RunLine("config --help").out == "Usage: signalbox config VERB [flags]\n\n  config check  Echo config check\n");
-  CHECK(RunLine("get -h").out.find("Usage: signalbox get KIND[/NAME]... [flags]\n") != std::string::npos);
+  CHECK(RunLine("config --help").out ==
+        "Usage: signalbox config VERB [flags]\n\n  config check  Echo config check\n");
+  CHECK(RunLine("get -h").out.find("Usage: signalbox get KIND[/NAME]... [flags]\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("colour is left out off a terminal, with --no-color and with NO_COLOR") {
@@ -193,7 +228,8 @@ TEST_CASE("output that cannot be written is an error") {
   std::ostringstream err;
   std::ostringstream out;
   out.setstate(std::ios::badbit);
-  CHECK(RunApp({"nodes"}, SomeVerbs(), {.in = &in, .out = &out, .err = &err}) == ExitCode::kUnavailable);
+  CHECK(RunApp({"nodes"}, SomeVerbs(), {.in = &in, .out = &out, .err = &err}) ==
+        ExitCode::kUnavailable);
   CHECK(err.str() == "error: the output cannot be written\n");
 }
 

@@ -1,9 +1,8 @@
 #include "cli/config_verbs.h"
 
+#include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
-
-#include <catch2/catch.hpp>
 
 #include "absl/strings/str_replace.h"
 #include "cli/app.h"
@@ -25,13 +24,13 @@ struct Result {
 Result Run(const std::vector<std::string>& args, const testing::TempDir& dir) {
   std::istringstream in;
   std::ostringstream out, err;
-  const ExitCode code = RunApp(args, {ConfigCheckVerb(), ConfigShowVerb(), VersionVerb()},
-                               {.in = &in,
-                                .out = &out,
-                                .err = &err,
-                                .environment = {{"HOME", dir.path()},
-                                                {"XDG_CONFIG_HOME", dir.path()},
-                                                {"XDG_RUNTIME_DIR", "/run/u"}}});
+  const ExitCode code = RunApp(
+      args, {ConfigCheckVerb(), ConfigShowVerb(), VersionVerb()},
+      {.in = &in,
+       .out = &out,
+       .err = &err,
+       .environment = {
+           {"HOME", dir.path()}, {"XDG_CONFIG_HOME", dir.path()}, {"XDG_RUNTIME_DIR", "/run/u"}}});
   return {code, absl::StrReplaceAll(out.str(), {{dir.path(), "DIR"}}),
           absl::StrReplaceAll(err.str(), {{dir.path(), "DIR"}})};
 }
@@ -40,8 +39,10 @@ TEST_CASE("the version is printed in every format") {
   const testing::TempDir dir;
   CHECK(Run({"version"}, dir).out == "signalbox 0.1.0\n");
   CHECK(Run({"version", "-o", "json"}, dir).out ==
-        "{\n  \"schemaVersion\": 1,\n  \"kind\": \"Version\",\n  \"data\": {\n    \"version\": \"0.1.0\"\n  }\n}\n");
-  CHECK(Run({"version", "-o", "yaml"}, dir).out == "schemaVersion: 1\nkind: Version\ndata:\n  version: \"0.1.0\"\n");
+        "{\n  \"schemaVersion\": 1,\n  \"kind\": \"Version\",\n  \"data\": {\n    \"version\": "
+        "\"0.1.0\"\n  }\n}\n");
+  CHECK(Run({"version", "-o", "yaml"}, dir).out ==
+        "schemaVersion: 1\nkind: Version\ndata:\n  version: \"0.1.0\"\n");
 }
 
 TEST_CASE("a configuration is checked without starting anything") {
@@ -64,9 +65,11 @@ TEST_CASE("a configuration is checked without starting anything") {
         "error: DIR/bad.toml:3:16: xds.ack_deadline must be a string, not a number\n"
         "hint: `signalbox config show --help` lists the options\n");
 
-  const Result crossed = Run({"config", "check", "--xds.listen", "0.0.0.0:1", "--config", dir.Join("good.toml")}, dir);
+  const Result crossed =
+      Run({"config", "check", "--xds.listen", "0.0.0.0:1", "--config", dir.Join("good.toml")}, dir);
   CHECK(crossed.code == ExitCode::kInvalid);
-  CHECK(Run({"config", "check", "--xds.listen", "0.0.0.0:1", "--xds.insecure"}, dir).code == ExitCode::kDone);
+  CHECK(Run({"config", "check", "--xds.listen", "0.0.0.0:1", "--xds.insecure"}, dir).code ==
+        ExitCode::kDone);
 }
 
 TEST_CASE("options are flags, in which underscores and dashes are the same") {
@@ -88,11 +91,14 @@ TEST_CASE("the configuration is shown, with origins when asked") {
   const Result plain = Run({"config", "show", "--config", dir.Join("a.toml")}, dir);
   CHECK(plain.code == ExitCode::kDone);
   CHECK(plain.out.find("ORIGIN") == std::string::npos);
-  CHECK(plain.out.find("store.url                   sqlite:///DIR/.local/state/signalbox/data\n") != std::string::npos);
+  CHECK(plain.out.find("store.url                   sqlite:///DIR/.local/state/signalbox/data\n") !=
+        std::string::npos);
   const Result origins = Run({"config", "show", "--origin", "--config", dir.Join("a.toml")}, dir);
   CHECK(origins.out.find("DIR/a.toml:2\n") != std::string::npos);
   const Result lines = Run({"config", "show", "-o", "jsonl", "--config", dir.Join("a.toml")}, dir);
-  CHECK(lines.out.find("{\"key\":\"log.level\",\"value\":\"debug\",\"origin\":\"DIR/a.toml:2\"}\n") != std::string::npos);
+  CHECK(
+      lines.out.find("{\"key\":\"log.level\",\"value\":\"debug\",\"origin\":\"DIR/a.toml:2\"}\n") !=
+      std::string::npos);
 }
 
 TEST_CASE("the daemon is where --server says, else where the options say") {

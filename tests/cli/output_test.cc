@@ -1,8 +1,7 @@
 #include "cli/output.h"
 
-#include <sstream>
-
 #include <catch2/catch.hpp>
+#include <sstream>
 
 #include "absl/status/status.h"
 #include "base/json.h"
@@ -12,7 +11,9 @@ namespace signalbox::cli {
 namespace {
 
 struct Spoken {
-  explicit Spoken(const Output::Settings& settings) : output(&out, &err) { output.Configure(settings); }
+  explicit Spoken(const Output::Settings& settings) : output(&out, &err) {
+    output.Configure(settings);
+  }
 
   std::ostringstream out;
   std::ostringstream err;
@@ -22,12 +23,14 @@ struct Spoken {
 Report TwoNodes() {
   Report report;
   report.kind = "NodeList";
-  report.data = Json::Array({Json::Object({{"name", "a"}, {"revision", 7}}), Json::Object({{"name", "bb"}})});
+  report.data =
+      Json::Array({Json::Object({{"name", "a"}, {"revision", 7}}), Json::Object({{"name", "bb"}})});
   report.table.columns = {{"NODE"},
                           {"REV", Column::Align::kRight},
                           {"ADDRESS", Column::Align::kLeft, Column::Shown::kWide},
                           {"DETAIL"}};
-  report.table.rows = {{"a", "7", "10.0.0.1", ""}, {"bb", "1234", "10.0.0.22", Cell("refused", Tone::kBad)}};
+  report.table.rows = {{"a", "7", "10.0.0.1", ""},
+                       {"bb", "1234", "10.0.0.22", Cell("refused", Tone::kBad)}};
   report.names = {"node/a", "node/bb"};
   return report;
 }
@@ -47,7 +50,8 @@ TEST_CASE("every format shows the same data") {
        "a        7  10.0.0.1\n"
        "bb    1234  10.0.0.22  refused\n"},
       {Format::kJson,
-       "{\n  \"schemaVersion\": 1,\n  \"kind\": \"NodeList\",\n  \"data\": [\n    {\n      \"name\": \"a\",\n"
+       "{\n  \"schemaVersion\": 1,\n  \"kind\": \"NodeList\",\n  \"data\": [\n    {\n      "
+       "\"name\": \"a\",\n"
        "      \"revision\": 7\n    },\n    {\n      \"name\": \"bb\"\n    }\n  ]\n}\n"},
       {Format::kYaml,
        "schemaVersion: 1\nkind: NodeList\ndata:\n  - name: a\n    revision: 7\n  - name: bb\n"},
@@ -67,7 +71,8 @@ TEST_CASE("an empty list is an empty array, and no name at all") {
   report.table.columns = {{"NODE"}};
   Spoken json({.format = Format::kJson});
   json.output.Print(report);
-  CHECK(json.out.str() == "{\n  \"schemaVersion\": 1,\n  \"kind\": \"NodeList\",\n  \"data\": []\n}\n");
+  CHECK(json.out.str() ==
+        "{\n  \"schemaVersion\": 1,\n  \"kind\": \"NodeList\",\n  \"data\": []\n}\n");
   Spoken name({.format = Format::kName});
   name.output.Print(report);
   CHECK(name.out.str().empty());
@@ -97,7 +102,8 @@ TEST_CASE("what a proxy says cannot drive the terminal") {
 
 TEST_CASE("an error is a line and a hint") {
   Spoken spoken({.quiet = true});
-  const ExitCode code = spoken.output.Fail({absl::NotFoundError("there is no cluster/a"), "`signalbox get cluster`"});
+  const ExitCode code =
+      spoken.output.Fail({absl::NotFoundError("there is no cluster/a"), "`signalbox get cluster`"});
   CHECK(code == ExitCode::kNotFound);
   CHECK(spoken.err.str() == "error: there is no cluster/a\nhint: `signalbox get cluster`\n");
   CHECK(spoken.out.str().empty());
@@ -110,7 +116,8 @@ TEST_CASE("with a structured format an error is the envelope") {
   Spoken spoken({.format = Format::kJsonl});
   CHECK(spoken.output.Fail(failure) == ExitCode::kUnavailable);
   CHECK(spoken.err.str() ==
-        "{\"code\":\"UNAVAILABLE\",\"message\":\"no answer\",\"field\":\"spec.name\",\"retryable\":true,\"hint\":\"\","
+        "{\"code\":\"UNAVAILABLE\",\"message\":\"no "
+        "answer\",\"field\":\"spec.name\",\"retryable\":true,\"hint\":\"\","
         "\"request_id\":\"r1\"}\n");
 }
 
@@ -156,7 +163,8 @@ TEST_CASE("YAML reads back as the same values in YAML 1.1 and 1.2") {
   const std::pair<Json, const char*> cases[] = {
       {"plain text", "plain text\n"},
       {"0.25s", "0.25s\n"},
-      {"type.googleapis.com/envoy.config.listener.v3.Listener", "type.googleapis.com/envoy.config.listener.v3.Listener\n"},
+      {"type.googleapis.com/envoy.config.listener.v3.Listener",
+       "type.googleapis.com/envoy.config.listener.v3.Listener\n"},
       {"/path", "/path\n"},
       {"", "\"\"\n"},
       {"1.10", "\"1.10\"\n"},
@@ -182,7 +190,8 @@ TEST_CASE("YAML reads back as the same values in YAML 1.1 and 1.2") {
       {Json(), "null\n"},
       {Json::Array(), "[]\n"},
       {Json::Object(), "{}\n"},
-      {Json::Object({{"a", Json::Array({Json::Array({1, 2}), Json::Object({{"b", Json::Object()}, {"no", 1}})})}}),
+      {Json::Object({{"a", Json::Array({Json::Array({1, 2}),
+                                        Json::Object({{"b", Json::Object()}, {"no", 1}})})}}),
        "a:\n  - - 1\n    - 2\n  - b: {}\n    \"no\": 1\n"},
   };
   for (const auto& [value, want] : cases) CHECK(ToYaml(value) == want);

@@ -2,10 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <catch2/catch.hpp>
 #include <fstream>
 #include <set>
-
-#include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -25,8 +24,12 @@ class Home {
     ::mkdir(dir.Join("signalbox/conf.d").c_str(), 0700);
   }
 
-  std::string File(const std::string& name = "signalbox.toml") const { return dir.Join("signalbox/" + name); }
-  void Write(const std::string& name, const std::string& text) const { std::ofstream(File(name)) << text; }
+  std::string File(const std::string& name = "signalbox.toml") const {
+    return dir.Join("signalbox/" + name);
+  }
+  void Write(const std::string& name, const std::string& text) const {
+    std::ofstream(File(name)) << text;
+  }
 
   Options MustLoad() const {
     absl::StatusOr<Options> options = Options::Load(sources);
@@ -74,8 +77,9 @@ TEST_CASE("a stronger source wins and is the origin") {
   check("34s", "SIGNALBOX_XDS_ACK_DEADLINE");
   home.sources.flags = {{"xds.ack_deadline", "35s"}, {"xds.ack_deadline", "36s"}};
   check("36s", "--xds.ack-deadline");
-  CHECK(home.MustLoad().files() ==
-        std::vector<std::string>{home.File(), home.File("conf.d/10.toml"), home.File("conf.d/20.toml")});
+  CHECK(home.MustLoad().files() == std::vector<std::string>{home.File(),
+                                                            home.File("conf.d/10.toml"),
+                                                            home.File("conf.d/20.toml")});
 }
 
 TEST_CASE("a file that is named must be there, the default one need not") {
@@ -90,8 +94,10 @@ TEST_CASE("a file that is named must be there, the default one need not") {
 
 TEST_CASE("each mistake in a file is named with its place") {
   const std::pair<const char*, const char*> cases[] = {
-      {"[store]\nur = \"x\"\n", "DIR/signalbox.toml:2:1: unknown key \"store.ur\"; did you mean \"store.url\"?"},
-      {"[sotre]\nurl = \"x\"\n", "DIR/signalbox.toml:1:2: unknown key \"sotre\"; did you mean \"store\"?"},
+      {"[store]\nur = \"x\"\n",
+       "DIR/signalbox.toml:2:1: unknown key \"store.ur\"; did you mean \"store.url\"?"},
+      {"[sotre]\nurl = \"x\"\n",
+       "DIR/signalbox.toml:1:2: unknown key \"sotre\"; did you mean \"store\"?"},
       {"hold_max = \"1s\"\n",
        "DIR/signalbox.toml:1:1: unknown key \"hold_max\"; did you mean \"xds.ordering.hold_max\"?"},
       {"banana = 1\n", "DIR/signalbox.toml:1:1: unknown key \"banana\""},
@@ -101,27 +107,36 @@ TEST_CASE("each mistake in a file is named with its place") {
       {"[[store]]\n", "DIR/signalbox.toml:1:1: store must be a table, not a list"},
       {"[xds]\ninsecure = \"true\"\n",
        "DIR/signalbox.toml:2:12: xds.insecure must be true or false, not a string"},
-      {"xds.ack_deadline = 30\n", "DIR/signalbox.toml:1:20: xds.ack_deadline must be a string, not a number"},
+      {"xds.ack_deadline = 30\n",
+       "DIR/signalbox.toml:1:20: xds.ack_deadline must be a string, not a number"},
       {"xds.ack_deadline = \"30\"\n",
-       "DIR/signalbox.toml:1:20: xds.ack_deadline must be a duration above zero, such as \"500ms\", \"30s\" or "
+       "DIR/signalbox.toml:1:20: xds.ack_deadline must be a duration above zero, such as "
+       "\"500ms\", \"30s\" or "
        "\"15m\", not \"30\""},
       {"xds.ack_deadline = \"-1s\"\n",
-       "DIR/signalbox.toml:1:20: xds.ack_deadline must be a duration above zero, such as \"500ms\", \"30s\" or "
+       "DIR/signalbox.toml:1:20: xds.ack_deadline must be a duration above zero, such as "
+       "\"500ms\", \"30s\" or "
        "\"15m\", not \"-1s\""},
       {"xds.ack_deadline = \"inf\"\n",
-       "DIR/signalbox.toml:1:20: xds.ack_deadline must be a duration above zero, such as \"500ms\", \"30s\" or "
+       "DIR/signalbox.toml:1:20: xds.ack_deadline must be a duration above zero, such as "
+       "\"500ms\", \"30s\" or "
        "\"15m\", not \"inf\""},
       {"log.level = \"warn\"\n",
-       "DIR/signalbox.toml:1:13: log.level must be one of debug, info, warning, error, not \"warn\""},
+       "DIR/signalbox.toml:1:13: log.level must be one of debug, info, warning, error, not "
+       "\"warn\""},
       {"log.level = \"inof\"\n",
-       "DIR/signalbox.toml:1:13: log.level must be one of debug, info, warning, error, not \"inof\"; did you mean "
+       "DIR/signalbox.toml:1:13: log.level must be one of debug, info, warning, error, not "
+       "\"inof\"; did you mean "
        "\"info\"?"},
       {"xds.listen = \"18000\"\n",
-       "DIR/signalbox.toml:1:14: xds.listen is wrong: \"18000\" is not HOST:PORT, such as 127.0.0.1:18000, "
+       "DIR/signalbox.toml:1:14: xds.listen is wrong: \"18000\" is not HOST:PORT, such as "
+       "127.0.0.1:18000, "
        "[::1]:18000 or 0.0.0.0:18000 for every interface"},
       {"state_dir = \"a\\u0000b\"\n", "DIR/signalbox.toml:1:13: state_dir must not hold a NUL"},
-      {"log.level = [\"info\"]\n", "DIR/signalbox.toml:1:13: log.level must be a string, not a list"},
-      {"log.level = 2026-01-01\n", "DIR/signalbox.toml:1:13: log.level must be a string, not a date or time"},
+      {"log.level = [\"info\"]\n",
+       "DIR/signalbox.toml:1:13: log.level must be a string, not a list"},
+      {"log.level = 2026-01-01\n",
+       "DIR/signalbox.toml:1:13: log.level must be a string, not a date or time"},
   };
   for (const auto& [text, want] : cases) {
     const Home home;
@@ -169,20 +184,23 @@ TEST_CASE("what may be secret can be read from a file that a variable names") {
   CHECK(home.MustLoad().Get("store.url").text == "sqlite:////data");
   CHECK(home.MustLoad().Get("store.url").origin == "SIGNALBOX_STORE_URL_FILE");
   home.sources.environment["SIGNALBOX_STORE_URL"] = "sqlite:////other";
-  CHECK(home.Error() == "SIGNALBOX_STORE_URL_FILE: SIGNALBOX_STORE_URL is set too; set one of them");
+  CHECK(home.Error() ==
+        "SIGNALBOX_STORE_URL_FILE: SIGNALBOX_STORE_URL is set too; set one of them");
   home.sources.environment.erase("SIGNALBOX_STORE_URL");
   home.sources.environment["SIGNALBOX_STORE_URL_FILE"] = home.File("absent");
   CHECK(home.Error() == "SIGNALBOX_STORE_URL_FILE: no such file: DIR/absent");
   home.sources.environment.erase("SIGNALBOX_STORE_URL_FILE");
   home.sources.environment["SIGNALBOX_LOG_LEVEL_FILE"] = home.File("url");
   CHECK(home.Error() ==
-        "SIGNALBOX_LOG_LEVEL_FILE: only what may be secret is read from a file; set SIGNALBOX_LOG_LEVEL");
+        "SIGNALBOX_LOG_LEVEL_FILE: only what may be secret is read from a file; set "
+        "SIGNALBOX_LOG_LEVEL");
 }
 
 TEST_CASE("the default file lies where the user's configuration does") {
   CHECK(DefaultFile({.root = true}) == "/etc/signalbox/signalbox.toml");
   CHECK(DefaultFile({.environment = {{"HOME", "/h"}}}) == "/h/.config/signalbox/signalbox.toml");
-  CHECK(DefaultFile({.environment = {{"HOME", "/h"}, {"XDG_CONFIG_HOME", "/c"}}}) == "/c/signalbox/signalbox.toml");
+  CHECK(DefaultFile({.environment = {{"HOME", "/h"}, {"XDG_CONFIG_HOME", "/c"}}}) ==
+        "/c/signalbox/signalbox.toml");
   CHECK(DefaultFile({}) == "");
   CHECK(Options::Load({}).ok());
 }

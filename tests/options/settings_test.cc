@@ -1,9 +1,8 @@
 #include "options/settings.h"
 
+#include <catch2/catch.hpp>
 #include <map>
 #include <string>
-
-#include <catch2/catch.hpp>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -17,7 +16,8 @@ namespace {
 using Flags = std::vector<std::pair<std::string, std::string>>;
 
 Sources UserSources(const Flags& flags = {}) {
-  return {.environment = {{"HOME", "/nonexistent/home"}, {"XDG_RUNTIME_DIR", "/run/user/1000"}}, .flags = flags};
+  return {.environment = {{"HOME", "/nonexistent/home"}, {"XDG_RUNTIME_DIR", "/run/user/1000"}},
+          .flags = flags};
 }
 
 absl::StatusOr<Settings> Resolve(const Sources& sources) {
@@ -92,34 +92,42 @@ TEST_CASE("a url or a path says where the store and its state are") {
 TEST_CASE("what does not fit together is refused, with the key and where it was set") {
   const std::pair<Flags, const char*> cases[] = {
       {{{"xds.listen", "0.0.0.0:18000"}},
-       "xds.listen (--xds.listen): 0.0.0.0:18000 is reachable beyond this machine, in plaintext; if that is meant, set "
+       "xds.listen (--xds.listen): 0.0.0.0:18000 is reachable beyond this machine, in plaintext; "
+       "if that is meant, set "
        "xds.insecure = true"},
       {{{"http.listen", "[::]:80"}},
-       "http.listen (--http.listen): [::]:80 is reachable beyond this machine, in plaintext; if that is meant, set "
+       "http.listen (--http.listen): [::]:80 is reachable beyond this machine, in plaintext; if "
+       "that is meant, set "
        "http.insecure = true"},
       {{{"xds.listen", "127.0.0.1:18080"}},
        "http.listen (default): 127.0.0.1:18080 is the address of xds.listen too"},
       {{{"store.url", "postgres://u:secret@h/db"}},
-       "store.url (--store.url): \"postgres://u:***@h/db\" is PostgreSQL, and this build serves SQLite only; it is "
+       "store.url (--store.url): \"postgres://u:***@h/db\" is PostgreSQL, and this build serves "
+       "SQLite only; it is "
        "sqlite:///relative, sqlite:////absolute or sqlite::memory:"},
       {{{"store.url", "sqlite://x"}},
-       "store.url (--store.url): \"sqlite://x\" is not understood; it is sqlite:///relative, sqlite:////absolute or "
+       "store.url (--store.url): \"sqlite://x\" is not understood; it is sqlite:///relative, "
+       "sqlite:////absolute or "
        "sqlite::memory:"},
       {{{"store.url", "sqlite:///"}},
-       "store.url (--store.url): \"sqlite:///\" is not understood; it is sqlite:///relative, sqlite:////absolute or "
+       "store.url (--store.url): \"sqlite:///\" is not understood; it is sqlite:///relative, "
+       "sqlite:////absolute or "
        "sqlite::memory:"},
       {{{"store.url", "sqlite:///a?mode=ro"}},
        "store.url (--store.url): \"sqlite:///a?mode=ro\" has parameters, and SQLite takes none"},
       {{{"store.url", "sqlite:///a"}, {"store.path", "b"}},
        "store.path (--store.path): store.url is set too (--store.url); set one of them"},
       {{{"store.driver", "postgres"}},
-       "store.driver (--store.driver): \"postgres\" is not served by this build, which serves SQLite only"},
+       "store.driver (--store.driver): \"postgres\" is not served by this build, which serves "
+       "SQLite only"},
       {{{"store.driver", "mysql"}},
        "store.driver (--store.driver): \"mysql\" is not a driver; this build serves \"sqlite\""},
       {{{"xds.listen", "10.0.0.1:1"}, {"http.listen", "10.0.0.1:2"}},
-       "xds.listen (--xds.listen): 10.0.0.1:1 is reachable beyond this machine, in plaintext; if that is meant, set "
+       "xds.listen (--xds.listen): 10.0.0.1:1 is reachable beyond this machine, in plaintext; if "
+       "that is meant, set "
        "xds.insecure = true\n"
-       "http.listen (--http.listen): 10.0.0.1:2 is reachable beyond this machine, in plaintext; if that is meant, set "
+       "http.listen (--http.listen): 10.0.0.1:2 is reachable beyond this machine, in plaintext; if "
+       "that is meant, set "
        "http.insecure = true"},
   };
   for (const auto& [flags, want] : cases) {
@@ -131,24 +139,28 @@ TEST_CASE("what does not fit together is refused, with the key and where it was 
   }
 }
 
-TEST_CASE("plaintext beyond loopback is served when it is meant, and ports may be chosen by the system") {
-  CHECK(MustResolve(UserSources({{"xds.listen", "0.0.0.0:18000"}, {"xds.insecure", "true"}})).xds_listen ==
-        "0.0.0.0:18000");
-  CHECK(MustResolve(UserSources({{"xds.listen", "127.0.0.1:0"}, {"http.listen", "127.0.0.1:0"}})).http_listen ==
-        "127.0.0.1:0");
+TEST_CASE(
+    "plaintext beyond loopback is served when it is meant, and ports may be chosen by the system") {
+  CHECK(MustResolve(UserSources({{"xds.listen", "0.0.0.0:18000"}, {"xds.insecure", "true"}}))
+            .xds_listen == "0.0.0.0:18000");
+  CHECK(MustResolve(UserSources({{"xds.listen", "127.0.0.1:0"}, {"http.listen", "127.0.0.1:0"}}))
+            .http_listen == "127.0.0.1:0");
 }
 
 TEST_CASE("a socket's path must fit") {
   const std::string longest(107, 'x');
   CHECK(MustResolve(UserSources({{"admin.socket", longest}})).admin_socket == longest);
   CHECK(Resolve(UserSources({{"admin.socket", longest + "x"}})).status().message() ==
-        "admin.socket (--admin.socket): \"" + longest + "x\" has 108 bytes; a socket's path has at most 107");
+        "admin.socket (--admin.socket): \"" + longest +
+            "x\" has 108 bytes; a socket's path has at most 107");
 }
 
 TEST_CASE("without a home what is needed must be said") {
   CHECK(Resolve({}).status().message() ==
-        "store.url (default): there is no default: HOME, XDG_STATE_HOME and STATE_DIRECTORY are unset; set store.url\n"
-        "admin.socket (default): there is no default: HOME and XDG_RUNTIME_DIR are unset; set admin.socket");
+        "store.url (default): there is no default: HOME, XDG_STATE_HOME and STATE_DIRECTORY are "
+        "unset; set store.url\n"
+        "admin.socket (default): there is no default: HOME and XDG_RUNTIME_DIR are unset; set "
+        "admin.socket");
   CHECK(MustResolve({.flags = {{"store.path", "/p"}}}).admin_socket == "/p/admin.sock");
 }
 

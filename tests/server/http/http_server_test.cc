@@ -5,12 +5,11 @@
 #include <sys/time.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,22 +23,24 @@ namespace {
 bool IsWhole(const std::string& answer) {
   const size_t head = answer.find("\r\n\r\n");
   const size_t length = answer.find("Content-Length: ");
-  return head != std::string::npos && length < head && answer.size() >= head + 4 + std::stoul(answer.substr(length + 16));
+  return head != std::string::npos && length < head &&
+         answer.size() >= head + 4 + std::stoul(answer.substr(length + 16));
 }
 
 // A server on a port that the system chose, with answers that the test sets.
 class Served {
  public:
   Served() {
-    absl::StatusOr<std::unique_ptr<HttpServer>> started =
-        HttpServer::Start("127.0.0.1:0", {.live = [this] { return Health{.ok = live, .lines = {}}; },
-                                          .ready =
-                                              [this] {
-                                                return Health{.ok = ready,
-                                                              .lines = {ready ? "degraded: the store is away since 12:00"
-                                                                              : "no snapshot is loaded"}};
-                                              },
-                                          .metrics = [] { return std::string("signalbox_revision 7\n"); }});
+    absl::StatusOr<std::unique_ptr<HttpServer>> started = HttpServer::Start(
+        "127.0.0.1:0", {.live = [this] { return Health{.ok = live, .lines = {}}; },
+                        .ready =
+                            [this] {
+                              return Health{
+                                  .ok = ready,
+                                  .lines = {ready ? "degraded: the store is away since 12:00"
+                                                  : "no snapshot is loaded"}};
+                            },
+                        .metrics = [] { return std::string("signalbox_revision 7\n"); }});
     INFO(started.status().ToString());
     REQUIRE(started.ok());
     server = *std::move(started);
@@ -50,7 +51,8 @@ class Served {
     return httplib::Client(address.host, address.port);
   }
 
-  // Sends bytes as they are and returns the first answer, or what there is of it when the server closes.
+  // Sends bytes as they are and returns the first answer, or what there is of it when the server
+  // closes.
   std::string Raw(const std::string& request) const {
     const ListenAddress address = *ParseListenAddress(server->address());
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -131,7 +133,8 @@ TEST_CASE("what is not there, and what may not be done, is a problem document") 
   CHECK(missing->status == 404);
   CHECK(missing->get_header_value("Content-Type") == "application/problem+json");
   CHECK(missing->body ==
-        "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"there is no /nothing; there are "
+        "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"there is no "
+        "/nothing; there are "
         "/livez, /readyz, /metrics\"}\n");
   for (const char* method : {"POST", "PUT", "DELETE", "PATCH", "OPTIONS"}) {
     httplib::Request request;
@@ -143,7 +146,8 @@ TEST_CASE("what is not there, and what may not be done, is a problem document") 
     CHECK(refused->status == 405);
     CHECK(refused->get_header_value("Allow") == "GET, HEAD");
     CHECK(refused->get_header_value("Content-Type") == "application/problem+json");
-    CHECK(absl::StrContains(refused->body, absl::StrCat(method, " is not served here, only GET and HEAD")));
+    CHECK(absl::StrContains(refused->body,
+                            absl::StrCat(method, " is not served here, only GET and HEAD")));
   }
 }
 
@@ -151,36 +155,44 @@ TEST_CASE("a request that is too large or no HTTP is refused, and the server goe
   const Served served;
   const std::string close = "Connection: close\r\n\r\n";
   CHECK(absl::StartsWith(served.Raw("garbage\r\n\r\n"), "HTTP/1.1 400 "));
-  CHECK(absl::StartsWith(served.Raw("GET /" + std::string(10000, 'a') + " HTTP/1.1\r\n" + close), "HTTP/1.1 414 "));
-  CHECK(absl::StartsWith(served.Raw("GET /livez HTTP/1.1\r\nX: " + std::string(10000, 'a') + "\r\n" + close),
-                         "HTTP/1.1 400 "));
+  CHECK(absl::StartsWith(served.Raw("GET /" + std::string(10000, 'a') + " HTTP/1.1\r\n" + close),
+                         "HTTP/1.1 414 "));
+  CHECK(absl::StartsWith(
+      served.Raw("GET /livez HTTP/1.1\r\nX: " + std::string(10000, 'a') + "\r\n" + close),
+      "HTTP/1.1 400 "));
   const std::string body(limits::kMaxHttpBodyBytes + 1, 'a');
-  const std::string answer =
-      served.Raw(absl::StrCat("GET /livez HTTP/1.1\r\nContent-Length: ", body.size(), "\r\n", close, body));
+  const std::string answer = served.Raw(
+      absl::StrCat("GET /livez HTTP/1.1\r\nContent-Length: ", body.size(), "\r\n", close, body));
   CHECK((absl::StartsWith(answer, "HTTP/1.1 413 ") || absl::StartsWith(answer, "HTTP/1.1 200 ")));
   const httplib::Result after = served.Client().Get("/livez");
   REQUIRE(after);
   CHECK(after->status == 200);
 }
 
-TEST_CASE("after a request with a body the connection is closed, so that nothing in it passes for a request") {
+TEST_CASE(
+    "after a request with a body the connection is closed, so that nothing in it passes for a "
+    "request") {
   const Served served;
   const std::string inner = "GET /metrics HTTP/1.1\r\n\r\n";
   for (const char* line : {"POST /livez HTTP/1.1", "GET /livez HTTP/1.1"}) {
-    const std::string answer = served.Raw(absl::StrCat(line, "\r\nContent-Length: ", inner.size(), "\r\n\r\n", inner));
+    const std::string answer =
+        served.Raw(absl::StrCat(line, "\r\nContent-Length: ", inner.size(), "\r\n\r\n", inner));
     CHECK(absl::StrContains(answer, "Connection: close\r\n"));
     CHECK_FALSE(absl::StrContains(answer, "signalbox_revision"));
   }
-  CHECK_FALSE(absl::StrContains(served.Raw("GET /livez HTTP/1.1\r\n\r\n"), "Connection: close\r\n"));
+  CHECK_FALSE(
+      absl::StrContains(served.Raw("GET /livez HTTP/1.1\r\n\r\n"), "Connection: close\r\n"));
 }
 
 TEST_CASE("a port that is taken is named with its key") {
   const Served served;
-  const absl::StatusOr<std::unique_ptr<HttpServer>> second = HttpServer::Start(served.server->address(), {});
+  const absl::StatusOr<std::unique_ptr<HttpServer>> second =
+      HttpServer::Start(served.server->address(), {});
   REQUIRE_FALSE(second.ok());
   CHECK(second.status().code() == absl::StatusCode::kFailedPrecondition);
-  CHECK(second.status().message() ==
-        absl::StrCat("http.listen: cannot listen on ", served.server->address(), ": Address already in use"));
+  CHECK(second.status().message() == absl::StrCat("http.listen: cannot listen on ",
+                                                  served.server->address(),
+                                                  ": Address already in use"));
   // An address of the documentation range: never this machine's.
   CHECK(HttpServer::Start("192.0.2.1:0", {}).status().message() ==
         "http.listen: cannot listen on 192.0.2.1:0: Cannot assign requested address");
