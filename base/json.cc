@@ -8,31 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 
 namespace signalbox {
 namespace {
-
-// The length of the UTF-8 sequence that `text` begins with, or 0 when it begins with none.
-size_t SequenceLength(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const auto continues = [&](size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (first == 0xE0 && byte(1) < 0xA0) return 0;
-    if (first == 0xED && byte(1) > 0x9F) return 0;  // surrogates
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if (first == 0xF0 && byte(1) < 0x90) return 0;
-    if (first == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 void AppendUtf8(uint32_t point, std::string* out) {
   if (point < 0x80) {
@@ -197,7 +176,7 @@ class Parser {
       if (static_cast<uint8_t>(c) < 0x20)
         return Error("a control character in a string must be escaped");
       if (c != '\\') {
-        const size_t length = SequenceLength(text_.substr(at_));
+        const size_t length = Utf8SequenceLength(text_.substr(at_));
         if (length == 0) return Error("a string that is not UTF-8");
         value.append(text_.data() + at_, length);
         at_ += length;
@@ -373,7 +352,7 @@ void AppendJsonString(absl::string_view text, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";
   out->push_back('"');
   while (!text.empty()) {
-    const size_t length = SequenceLength(text);
+    const size_t length = Utf8SequenceLength(text);
     const char c = text[0];
     if (length == 0) {
       out->append("\xEF\xBF\xBD");

@@ -20,7 +20,7 @@ enum class Level { kDebug, kInfo, kWarning, kError };
 enum class Format {
   kAuto,    // pretty when stderr is a terminal, else JSON
   kPretty,  // 2026-01-31T12:00:00.000Z INFO  listening  address=...
-  kJson,  // {"time":"2026-01-31T12:00:00.000Z","level":"info","message":"listening","address":"..."}
+  kJson,    // {"time":"2026-01-31T12:00:00.000Z","level":"info","message":"listening",...}
 };
 
 // "debug", "info", "warning", "error".
