@@ -1,12 +1,13 @@
 #include "storage/check_change_set.h"
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/model/resource.h"
@@ -14,37 +15,8 @@
 namespace signalbox {
 namespace {
 
-// The number of bytes of the UTF-8 sequence at the start of `text`, or 0 when it is none (overlong
-// forms, surrogates and what lies beyond U+10FFFF are none).
-size_t SequenceLength(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const auto follows = [&](size_t i, uint8_t low, uint8_t high) {
-    return i < text.size() && byte(i) >= low && byte(i) <= high;
-  };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return follows(1, 0x80, 0xBF) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;
-    const uint8_t high = lead == 0xED ? 0x9F : 0xBF;
-    return follows(1, low, high) && follows(2, 0x80, 0xBF) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const uint8_t low = lead == 0xF0 ? 0x90 : 0x80;
-    const uint8_t high = lead == 0xF4 ? 0x8F : 0xBF;
-    return follows(1, low, high) && follows(2, 0x80, 0xBF) && follows(3, 0x80, 0xBF) ? 4 : 0;
-  }
-  return 0;
-}
-
 bool IsText(absl::string_view text) {
-  while (!text.empty()) {
-    if (text[0] == '\0') return false;
-    const size_t length = SequenceLength(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
+  return text.find('\0') == absl::string_view::npos && Utf8PrefixLength(text) == text.size();
 }
 
 absl::Status CheckText(absl::string_view what, absl::string_view text, size_t limit) {

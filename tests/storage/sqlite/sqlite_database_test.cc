@@ -123,6 +123,20 @@ TEST_CASE(
   CHECK(count.Int(0) == 40);
 }
 
+TEST_CASE("what was written is moved into the file once nobody writes") {
+  testing::TempDir directory;
+  const std::string path = directory.Join("f.db");
+  const auto database = MustOpen(path);
+  {
+    const auto writer = database->Writer();
+    REQUIRE(writer->get()->Execute(kMakeTable).ok());
+    REQUIRE(writer->get()->Execute(kInsert).ok());
+  }
+  // The test's own time limit ends this where it never happens.
+  while (BytesOf(path) < 1'000'000) std::this_thread::yield();
+  CHECK(database->Reader().ok());
+}
+
 TEST_CASE("closing waits for the leases that are out and refuses further ones") {
   testing::TempDir directory;
   const auto database = MustOpen(directory.Join("f.db"));

@@ -50,15 +50,16 @@ ChangeSet Numbered(int i) {
 TEST_CASE("whichever operation fails, what was acknowledged is there at the next start") {
   const FaultVfs::Fault fault = GENERATE(FaultVfs::Fault::kError, FaultVfs::Fault::kFull);
   const int64_t how_many = GENERATE(1, 1000000);  // once, or from then on
+  const int64_t step = how_many == 1 ? 1 : 5;
   bool passed = false;
   int64_t nth = 1;
-  for (; !passed && nth < 1000; ++nth) {
+  for (; !passed && nth < 1000; nth += step) {
     Disk disk;
     disk.vfs.FailAt(nth, fault, how_many);
     std::map<int, Revision> acknowledged;
     std::vector<int> unknown;
     if (auto store = disk.Open(); store.ok()) {
-      for (int i = 0; i < 3; ++i) {
+      for (int i = 0; i < 2; ++i) {
         const auto committed = CommitOnHead(**store, Numbered(i));
         if (committed.ok()) {
           acknowledged[i] = committed->revision;
@@ -82,7 +83,7 @@ TEST_CASE("whichever operation fails, what was acknowledged is there at the next
     CHECK(head.number <= static_cast<int64_t>(acknowledged.size() + unknown.size()));
     CHECK((*store)->ChangesSince(Revision{0})->size() == static_cast<size_t>(head.number));
     CHECK((*store)->LoadHead()->resources.size() == static_cast<size_t>(head.number));
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 2; ++i) {
       const auto again = CommitOnHead(**store, Numbered(i));
       REQUIRE(again.ok());
       if (acknowledged.count(i) != 0) {
@@ -90,7 +91,7 @@ TEST_CASE("whichever operation fails, what was acknowledged is there at the next
         CHECK(again->revision == acknowledged[i]);
       }
     }
-    CHECK(testing::MustReadHead(**store) == Revision{3});
+    CHECK(testing::MustReadHead(**store) == Revision{2});
   }
   CHECK(passed);
   INFO(nth);
