@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -17,6 +18,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -200,6 +202,11 @@ class Demo {
     Write(absl::StrCat("\n", context_->out->Coloured(absl::StrCat(++steps_, ". ", title), Tone::kGood), "\n"));
   }
 
+  std::string CommandLine(absl::string_view command) const {
+    return context_->out->Coloured(absl::StrCat("$ ", command), Tone::kFaint);
+  }
+
+  // Each line indented.
   void Show(absl::string_view text) {
     for (const absl::string_view line : absl::StrSplit(absl::StripSuffix(text, "\n"), '\n')) {
       Write(absl::StrCat("   ", line, "\n"));
@@ -222,7 +229,9 @@ class Demo {
 
   // The same, shown with what it prints; an error unless it ends with kDone.
   absl::Status Type(const std::vector<std::string>& words) {
-    Show(context_->out->Coloured(absl::StrCat("$ signalbox ", absl::StrJoin(words, " ")), Tone::kFaint));
+    Show(CommandLine(absl::StrCat("signalbox ", absl::StrJoin(words, " ", [](std::string* out, const std::string& word) {
+      absl::StrAppend(out, absl::StrContains(word, ' ') ? absl::StrCat("\"", word, "\"") : word);
+    }))));
     std::vector<std::string> resolved = words;
     for (std::string& word : resolved) {
       if (absl::EndsWith(word, ".yaml")) word = Path(word);
@@ -255,7 +264,8 @@ class Demo {
   absl::Status Lost(absl::string_view what, absl::string_view log_name) const {
     const std::string log = ReadFile(Path(log_name), kMaxLogBytes).value_or("");
     return absl::UnavailableError(
-        absl::StrCat(what, "; ", log_name, " ends:\n", log.substr(log.size() - std::min<size_t>(log.size(), 2000))));
+        absl::StrCat(what, "; ", log_name, " ends:\n",
+                     absl::StripSuffix(log.substr(log.size() - std::min<size_t>(log.size(), 2000)), "\n")));
   }
 
   absl::Status StartDaemon() {
@@ -292,11 +302,11 @@ class Demo {
 
     const std::vector<std::string> words = {"bootstrap", "envoy",      "--node-id", kNodeId,
                                             "--xds",     xds_address_, "--delta",   "--plaintext"};
-    Show(context_->out->Coloured(absl::StrCat("$ signalbox ", absl::StrJoin(words, " "), " > envoy.yaml"), Tone::kFaint));
+    Show(CommandLine(absl::StrCat("signalbox ", absl::StrJoin(words, " "), " > envoy.yaml")));
     const Answer bootstrap = Call(words);
     if (bootstrap.code != ExitCode::kDone) return absl::InternalError(bootstrap.err);
     SB_RETURN_IF_ERROR(WriteFileAtomically(Path("envoy.yaml"), bootstrap.out, 0600));
-    Show(context_->out->Coloured(absl::StrCat("$ ", envoy_path_, " -c envoy.yaml"), Tone::kFaint));
+    Show(CommandLine(absl::StrCat(envoy_path_, " -c envoy.yaml")));
     const absl::Time start = absl::Now();
     SB_ASSIGN_OR_RETURN(
         envoy_, ChildProcess::Start(
@@ -377,7 +387,7 @@ class Demo {
 
   absl::Status MoveRoute() {
     Title("A change, while requests go on");
-    Show(context_->out->Coloured("$ sed -i 's/cluster: blue/cluster: green/' first-light.yaml", Tone::kFaint));
+    Show(CommandLine("sed -i 's/cluster: blue/cluster: green/' first-light.yaml"));
     SB_CHECK(absl::StrReplaceAll({{"route: { cluster: blue }", "route: { cluster: green }"}}, &example_) == 1);
     SB_RETURN_IF_ERROR(WriteFileAtomically(Path("first-light.yaml"), example_, 0600));
 
@@ -401,19 +411,31 @@ class Demo {
     });
     const absl::Time start = absl::Now();
     absl::Status status = Type({"apply", "-f", "first-light.yaml", "-m", "send everything to green"});
-    const absl::Time durable = absl::Now();
     if (status.ok()) status = Await("requests follow the route", [&] { return moved.load(); });
     if (status.ok()) status = Await("requests go on", [&] { return absl::Now() > moved_at + absl::Milliseconds(200); });
     stop = true;
     client.join();
     SB_RETURN_IF_ERROR(status);
-    Show(absl::StrCat("requests followed ", Milliseconds(moved_at - start), " after the apply began (it returned after ",
-                      Milliseconds(durable - start), "); ", requests, " requests meanwhile, ", failures, " failed"));
+    SB_ASSIGN_OR_RETURN(const absl::Time committed, CommitTime());
+    Show(absl::StrCat("requests followed ", Milliseconds(moved_at - committed), " after the commit, ",
+                      Milliseconds(moved_at - start), " after the command began; ", requests, " requests meanwhile, ",
+                      failures, " failed"));
     if (failures > 0) return absl::InternalError("requests failed while the route moved");
     SB_RETURN_IF_ERROR(Requests("green"));
     SB_RETURN_IF_ERROR(AwaitState("SYNCED", nullptr));
     Write("\n");
     return Type({"nodes"});
+  }
+
+  // When the newest revision was committed, by the daemon's clock, which is this machine's.
+  absl::StatusOr<absl::Time> CommitTime() {
+    const absl::StatusOr<Json> status = Json::Parse(Call({"status", "-o", "json"}).out);
+    absl::Time time;
+    std::string error;
+    if (!status.ok() || !absl::ParseTime(absl::RFC3339_full, TextAt(*status, {"data", "head", "time"}), &time, &error)) {
+      return absl::InternalError("status does not say when the newest revision was committed");
+    }
+    return time;
   }
 
   // Until the proxy is in that state; `error` is set to the text with which its listeners were refused.
@@ -438,7 +460,7 @@ class Demo {
     std::string error;
     SB_RETURN_IF_ERROR(AwaitState("NACK", &error));
     SB_RETURN_IF_ERROR(Type({"nodes"}));
-    Show(absl::StrCat("Envoy's words: ", Printable(error)));
+    Show(absl::StrCat("Envoy's words: ", Printable(absl::StripTrailingAsciiWhitespace(error))));
     Show("and what it had before goes on:");
     return Requests("green");
   }
