@@ -79,8 +79,9 @@ class Reader {
     for (const YamlMember& member : document->members) CheckKey(member);
     manifest.kind = Required(*document, "kind");
     manifest.name = Required(*document, "name");
-    if (const YamlMember* member = Given(*document, "namespace"))
+    if (const YamlMember* member = Given(*document, "namespace")) {
       manifest.namespace_name = TextOf(*member, "namespace");
+    }
     manifest.labels = Texts(*document, "labels");
     manifest.annotations = Texts(*document, "annotations");
     manifest.groups = Groups(*document);

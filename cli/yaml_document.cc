@@ -56,6 +56,8 @@ class Builder final : public YAML::EventHandler {
   void OnDocumentEnd() override {
     if (root_ != nullptr && root_->kind != YamlNode::Kind::kNull) file_->documents.push_back(root_);
     root_ = nullptr;
+    file_->errors.insert(file_->errors.end(), bad_keys_.begin(), bad_keys_.end());
+    bad_keys_.clear();
   }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -136,10 +138,6 @@ class Builder final : public YAML::EventHandler {
       UnknownTag(mark, tag);
     if (levels_.size() >= kMaxYamlDepth)
       Stop(mark, absl::StrCat("nested deeper than ", kMaxYamlDepth, " levels"));
-    if (!levels_.empty() && levels_.back().node->kind == YamlNode::Kind::kMap &&
-        !levels_.back().key) {
-      Stop(mark, "a key must be plain text");
-    }
     Level level;
     level.node = NewNode(mark, kind);
     level.anchor = anchor;
@@ -167,7 +165,9 @@ class Builder final : public YAML::EventHandler {
     if (level.node->kind == YamlNode::Kind::kList) {
       level.node->elements.push_back(std::move(node));
     } else if (!level.key) {
-      if (node->kind != YamlNode::Kind::kScalar) Stop(mark, "a key must be plain text");
+      if (node->kind != YamlNode::Kind::kScalar) {
+        bad_keys_.push_back({At(mark), "a key must be plain text"});
+      }
       level.key = {node->text, At(mark), nullptr};
       level.merging = node->plain && node->text == "<<";
     } else {
@@ -233,6 +233,8 @@ class Builder final : public YAML::EventHandler {
   size_t nodes_ = 0;
   NodePtr root_;
   std::vector<Level> levels_;
+  std::vector<YamlError>
+      bad_keys_;  // forgotten if the document is not YAML: the parser makes up what it misses
   std::map<YAML::anchor_t, NodePtr> anchors_;  // finished ones
 };
 
