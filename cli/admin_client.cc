@@ -14,7 +14,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
@@ -108,12 +107,7 @@ AdminClient::~AdminClient() = default;
 
 absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::string& target, absl::Duration timeout) {
   absl::string_view path = target;
-  if (absl::ConsumePrefix(&path, kUnixPrefix)) {
-    SB_RETURN_IF_ERROR(ProbeSocket(target, std::string(path)));
-  } else if (!absl::StrContains(target, ':') || absl::StrContains(target, '/')) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", target, "\" is no address of a daemon: write unix:PATH or HOST:PORT"));
-  }
+  if (absl::ConsumePrefix(&path, kUnixPrefix)) SB_RETURN_IF_ERROR(ProbeSocket(target, std::string(path)));
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

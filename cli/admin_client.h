@@ -22,7 +22,7 @@ namespace signalbox::cli {
 class AdminClient {
  public:
   // Connects to "unix:PATH" or "HOST:PORT".
-  //   kInvalidArgument   it is neither
+  //   kInvalidArgument   PATH is too long for a socket
   //   kUnavailable       nobody answers there, with the reason kNotConnected
   //   kPermissionDenied  the socket is not for this user
   static absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const std::string& target, absl::Duration timeout);
@@ -58,7 +58,7 @@ class AdminClient {
   const absl::Duration timeout_;
 };
 
-// Connects to where the context says, after the options.
+// Connects to where the context says, or else the options (cli/server_target.h).
 absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const Context& context);
 
 // The error with a hint for what it usually means.

@@ -7,8 +7,8 @@
 
 namespace signalbox::testing {
 
-TempDir::TempDir() {
-  const char* base = std::getenv("TEST_TMPDIR");
+TempDir::TempDir(Place place) {
+  const char* base = place == Place::kShortPath ? nullptr : std::getenv("TEST_TMPDIR");
   path_ = std::string(base != nullptr ? base : "/tmp") + "/sb.XXXXXX";
   SB_CHECK(mkdtemp(path_.data()) != nullptr);
 }

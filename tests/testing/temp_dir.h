@@ -7,7 +7,10 @@ namespace signalbox::testing {
 // A directory of its own that goes, with all in it, at the end of the scope.
 class TempDir {
  public:
-  TempDir();
+  // kShortPath: below /tmp, so that a Unix socket in it has a path of at most 107 characters.
+  enum class Place { kTestDirectory, kShortPath };
+
+  explicit TempDir(Place place = Place::kTestDirectory);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;

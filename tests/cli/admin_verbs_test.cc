@@ -1,0 +1,308 @@
+#include <catch2/catch.hpp>
+#include <grpcpp/server.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "base/json.h"
+#include "cli/app.h"
+#include "cli/exit_code.h"
+#include "cli/verbs.h"
+#include "server/admin/grpc_service.h"
+#include "tests/server/admin/admin_fixture.h"
+#include "tests/testing/temp_dir.h"
+
+namespace signalbox::cli {
+namespace {
+
+using signalbox::testing::AdminFixture;
+using signalbox::testing::TempDir;
+
+constexpr char kClusters[] = R"(kind: cluster
+name: a
+labels: { tier: backend }
+spec: { type: STATIC, connect_timeout: 0.25s }
+---
+kind: cluster
+name: b
+spec: { type: STATIC }
+)";
+
+struct Result {
+  ExitCode code;
+  std::string out;
+  std::string err;
+};
+
+// A daemon's admin API on a Unix socket, and the command line against it. The folder's name is "DIR" in what comes back.
+class World : public AdminFixture {
+ public:
+  World() { Start(); }
+  ~World() { Stop(); }
+
+  void Start() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(target(), grpc::InsecureServerCredentials());
+    services_.AddTo(&builder);
+    server_ = builder.BuildAndStart();
+  }
+  void Stop() {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+    server_ = nullptr;
+  }
+
+  std::string target() const { return absl::StrCat("unix:", dir.Join("admin.sock")); }
+
+  std::string File(const std::string& name, const std::string& content) const {
+    std::ofstream(dir.Join(name)) << content;
+    return dir.Join(name);
+  }
+
+  Result Run(std::vector<std::string> args, const std::string& input = "") {
+    args.insert(args.end(), {"--server", target()});
+    std::istringstream in(input);
+    std::ostringstream out, err;
+    const ExitCode code = RunApp(args, Verbs(), {.in = &in, .out = &out, .err = &err, .environment = {}});
+    return {code, absl::StrReplaceAll(out.str(), {{dir.path(), "DIR"}}),
+            absl::StrReplaceAll(err.str(), {{dir.path(), "DIR"}})};
+  }
+
+  TempDir dir{TempDir::Place::kShortPath};
+  std::vector<NodeStatus> fleet_nodes;
+  std::atomic<int> calls = 0;
+  // Called at the beginning of each call.
+  std::function<void(int call)> on_call = [](int) {};
+
+ private:
+  FleetView fleet_{.nodes = [this] { return fleet_nodes; }, .served = [] { return Revision{413}; }};
+  NodesHandler nodes_{fleet_};
+  SystemHandler system_{{.version = "0.1.0", .started = absl::Now(), .pid = 7, .xds_address = "127.0.0.1:18000"},
+                        store.get(),
+                        fleet_,
+                        [] { return std::map<std::string, int>{{"cluster", 2}}; }};
+  AdminServices services_{config.get(), &nodes_, &system_, [this](const grpc::ServerContext&) {
+                            on_call(++calls);
+                            return Caller{.author = "alice"};
+                          }};
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_CASE("manifests are applied as one revision, then read and deleted") {
+  World world;
+  const std::string file = world.File("a.yaml", kClusters);
+  const Result applied = world.Run({"apply", "-f", file, "-m", "first"});
+  CHECK(applied.err == "");
+  CHECK(applied.out == "plan  +2 create  ~0 update  -0 delete  =0 unchanged\nrevision 1 committed\n");
+  CHECK(applied.code == ExitCode::kDone);
+  CHECK(world.store->GetRevision(Revision{1})->message == "first");
+  CHECK(world.store->GetRevision(Revision{1})->author == "alice");
+
+  CHECK(world.Run({"apply", "-f", file}).out == "nothing to change; the head is revision 1\n");
+  CHECK(world.Run({"apply", "-f", file, "-o", "name"}).out == "cluster/a\ncluster/b\n");
+
+  CHECK(world.Run({"get", "cluster"}).out ==
+        "KIND     NAME  REVISION  GROUPS  LABELS\n"
+        "cluster  a            1  all     tier=backend\n"
+        "cluster  b            1  all\n");
+  CHECK(world.Run({"get", "cluster/b", "-o", "wide"}).out ==
+        "KIND     NAME  REVISION  GROUPS  LABELS  NAMESPACE  OWNER  SOURCE\n"
+        "cluster  b            1  all             default           DIR/a.yaml:6\n");
+  CHECK(world.Run({"get", "cluster/b", "cluster", "-o", "name"}).out == "cluster/a\ncluster/b\n");
+
+  const Result deleted = world.Run({"delete", "cluster/a", "cluster/b"});
+  CHECK(deleted.out == "plan  +0 create  ~0 update  -2 delete  =0 unchanged\nrevision 2 committed\n");
+  const Result none = world.Run({"get", "cluster"});
+  CHECK(none.code == ExitCode::kDone);
+  CHECK(none.err == "nothing found\n");
+}
+
+TEST_CASE("a resource is shown as an object, several as a list, with nothing random but the etag") {
+  World world;
+  REQUIRE(world.Run({"apply", "-f", "-"}, kClusters).code == ExitCode::kDone);
+  const std::string etag = absl::StrFormat("%016x-1", world.store->ReadHead()->epoch);
+  const Result one = world.Run({"get", "cluster/a", "-o", "yaml"});
+  CHECK(absl::StrReplaceAll(one.out, {{etag, "ETAG"}}) ==
+        "schemaVersion: 1\n"
+        "kind: Resource\n"
+        "data:\n"
+        "  namespace: default\n"
+        "  kind: cluster\n"
+        "  name: a\n"
+        "  labels:\n"
+        "    tier: backend\n"
+        "  spec:\n"
+        "    connect_timeout: 0.250s\n"
+        "    name: a\n"
+        "    type: STATIC\n"
+        "  source: stdin:1\n"
+        "  revision: 1\n"
+        "  etag: ETAG\n");
+  const Result list = world.Run({"get", "cluster", "-o", "json"});
+  const auto json = Json::Parse(list.out);
+  REQUIRE(json.ok());
+  CHECK(json->Find("kind")->text() == "ResourceList");
+  CHECK(json->Find("data")->elements().size() == 2);
+  const Result lines = world.Run({"get", "cluster", "-o", "jsonl"});
+  CHECK(std::count(lines.out.begin(), lines.out.end(), '\n') == 2);
+}
+
+TEST_CASE("what an apply did is said to programs too") {
+  World world;
+  const Result result = world.Run({"apply", "-f", "-", "-o", "json", "--request-id", "x"}, kClusters);
+  const auto json = Json::Parse(result.out);
+  REQUIRE(json.ok());
+  CHECK(json->Find("data")->Dump() ==
+        R"({"outcome":"committed","revision":1,"created":2,"updated":0,"removed":0,"unchanged":0,"request_id":"x"})");
+}
+
+TEST_CASE("an error of the daemon is shown at its place in the file") {
+  World world;
+  const std::string file = world.File("bad.yaml",
+                                      "kind: cluster\n"
+                                      "name: a\n"
+                                      "spec:\n"
+                                      "  type: STATIC\n"
+                                      "  conect_timeout: 1s\n"
+                                      "---\n"
+                                      "kind: cluster\n"
+                                      "name: b\n"
+                                      "groups: [edge]\n"
+                                      "spec: { lb_policy: FASTEST }\n");
+  const Result result = world.Run({"apply", "-f", file});
+  CHECK(result.code == ExitCode::kInvalid);
+  CHECK(result.out == "");
+  CHECK_THAT(result.err, Catch::Contains("error: DIR/bad.yaml:5:3: spec.conect_timeout: ") &&
+                             Catch::Contains("connect_timeout") &&
+                             Catch::Contains("\n       DIR/bad.yaml:7: groups[0]: there is no node group \"edge\"") &&
+                             Catch::Contains("\n       DIR/bad.yaml:10:9: spec.lb_policy: "));
+  CHECK(world.store->ReadHead()->revision == Revision{0});
+
+  const auto envelope = Json::Parse(world.Run({"apply", "-f", file, "-o", "json", "--request-id", "x"}).err);
+  REQUIRE(envelope.ok());
+  CHECK(envelope->Find("code")->text() == "INVALID_ARGUMENT");
+  CHECK(envelope->Find("field")->text() == "spec.conect_timeout");
+  CHECK(envelope->Find("retryable")->text() == "false");
+  CHECK(envelope->Find("request_id")->text() == "x");
+}
+
+TEST_CASE("more errors than an answer holds are counted") {
+  World world;
+  std::string manifests;
+  for (int i = 0; i < 90; ++i) {
+    absl::StrAppend(&manifests, "kind: cluster\nname: a-long-name-for-a-cluster-", i, "\nspec: { conect_timeout: 1s }\n---\n");
+  }
+  const Result result = world.Run({"apply", "-f", "-"}, manifests);
+  CHECK(result.code == ExitCode::kInvalid);
+  CHECK_THAT(result.err, Catch::Contains("(and ") && Catch::Contains("\n       stdin:11:9: spec.conect_timeout: ") &&
+                             Catch::Contains(" more are not shown"));
+}
+
+TEST_CASE("a file that cannot be read as manifests is refused before anything is sent") {
+  World world;
+  const Result result = world.Run({"apply", "-f", world.File("bad.yaml", "kind: clutser\nname: a\nspec: {}\n")});
+  CHECK(result.code == ExitCode::kInvalid);
+  CHECK_THAT(result.err, Catch::Contains("DIR/bad.yaml:1:") && Catch::Contains("cluster"));
+  CHECK(world.Run({"apply", "-f", "-"}, "").code == ExitCode::kInvalid);
+  CHECK(world.calls == 0);
+}
+
+TEST_CASE("a dry run writes nothing") {
+  World world;
+  const Result result = world.Run({"apply", "-f", "-", "--dry-run"}, kClusters);
+  CHECK(result.code == ExitCode::kDone);
+  CHECK(result.out ==
+        "plan  +2 create  ~0 update  -0 delete  =0 unchanged\n"
+        "dry run: nothing was written; the head is revision 0\n");
+  CHECK(world.store->ReadHead()->revision == Revision{0});
+}
+
+TEST_CASE("errors end with the code that says what to do") {
+  World world;
+  REQUIRE(world.Run({"apply", "-f", "-"}, kClusters).code == ExitCode::kDone);
+  CHECK(world.Run({"get", "cluster/none"}).code == ExitCode::kNotFound);
+  CHECK(world.Run({"get", "clusters"}).code == ExitCode::kInvalid);
+  CHECK_THAT(world.Run({"get", "clusters"}).err, Catch::Contains("did you mean \"cluster\"?"));
+  CHECK(world.Run({"get", "cluster/"}).code == ExitCode::kUsage);
+  CHECK(world.Run({"get"}).code == ExitCode::kUsage);
+  CHECK(world.Run({"delete", "cluster"}).code == ExitCode::kUsage);
+  CHECK(world.Run({"delete", "cluster/none"}).code == ExitCode::kNotFound);
+  CHECK(world.Run({"delete", "cluster/a", "--expect-revision", "0"}).code == ExitCode::kConflict);
+  CHECK(world.Run({"delete", "cluster/a", "--expect-revision", "x"}).code == ExitCode::kUsage);
+  CHECK(world.Run({"nodes", "get", "none"}).code == ExitCode::kNotFound);
+  CHECK(world.Run({"apply"}).code == ExitCode::kUsage);
+  CHECK(world.store->ReadHead()->revision == Revision{1});
+}
+
+TEST_CASE("without a daemon the error says how to start one") {
+  World world;
+  world.Stop();
+  const Result result = world.Run({"status"});
+  CHECK(result.code == ExitCode::kUnavailable);
+  CHECK_THAT(result.err, Catch::Contains("error: cannot connect to unix:DIR/admin.sock: ") &&
+                             Catch::Contains("hint: is the daemon running? start it with: signalbox serve"));
+  std::ofstream(world.dir.Join("admin.sock")) << "";
+  CHECK(world.Run({"status"}).code == ExitCode::kUnavailable);
+}
+
+TEST_CASE("a request that gets no answer within the timeout ends as unavailable") {
+  World world;
+  world.on_call = [](int) { absl::SleepFor(absl::Milliseconds(400)); };
+  const Result result = world.Run({"apply", "-f", "-", "--timeout", "100ms", "--request-id", "x"}, kClusters);
+  CHECK(result.code == ExitCode::kUnavailable);
+  CHECK_THAT(result.err, Catch::Contains("--request-id x"));
+}
+
+TEST_CASE("an apply whose connection breaks is asked again with the same id, and commits once") {
+  World world;
+  world.judge->verdict = [&](const ChangeSet&) -> absl::Status {
+    if (world.judge->asked == 1) return absl::UnavailableError("the connection broke");
+    return absl::OkStatus();
+  };
+  const Result result = world.Run({"apply", "-f", "-"}, kClusters);
+  CHECK(result.code == ExitCode::kDone);
+  CHECK(world.calls == 2);
+  CHECK(world.store->ReadHead()->revision == Revision{1});
+}
+
+TEST_CASE("an apply that stays unavailable says how to go on") {
+  World world;
+  world.judge->verdict = [](const ChangeSet&) { return absl::UnavailableError("no store"); };
+  const Result result = world.Run({"apply", "-f", "-", "--request-id", "x"}, kClusters);
+  CHECK(result.code == ExitCode::kUnavailable);
+  CHECK_THAT(result.err, Catch::Contains("error: no store") && Catch::Contains("--request-id x"));
+  CHECK(world.calls == 2);
+}
+
+TEST_CASE("the fleet and the daemon are shown over the wire") {
+  World world;
+  CHECK_THAT(world.Run({"nodes"}).err, Catch::Contains("no proxy is connected"));
+  NodeStatus node;
+  node.namespace_name = "default";
+  node.group = "edge";
+  node.id = "edge-7";
+  node.state = NodeState::kNack;
+  node.revision = Revision{412};
+  node.since = absl::Now();
+  node.connected = absl::Now();
+  node.detail = "listener/ingress: no";
+  world.fleet_nodes = {node};
+  CHECK_THAT(world.Run({"nodes"}).out, Catch::Contains("edge-7  edge   NACK   412 (-1)"));
+  CHECK_THAT(world.Run({"nodes", "get", "edge-7"}).out, Catch::StartsWith("node      edge-7  group edge\n"));
+  CHECK_THAT(world.Run({"status"}).out, Catch::StartsWith("signalbox 0.1.0  store sqlite (memory)") &&
+                                            Catch::Contains("proxies   1: 1 nack") &&
+                                            Catch::Contains("problems  1: edge-7 NACK"));
+}
+
+}  // namespace
+}  // namespace signalbox::cli
