@@ -59,6 +59,17 @@ spec:
 """, "bad.yaml:10", "filter_chains[0].filters[0].typed_config.stat_prefiX", "did you mean")
 
 
+def test_unknown_type_url(t):
+    """a typed_config of an unknown type is refused, and names the type URL and its line"""
+    refuse(t, t.daemon(), """kind: cluster
+name: a
+spec:
+  type: STATIC
+  typed_extension_protocol_options:
+    x: {"@type": type.googleapis.com/foo.Bar}
+""", "bad.yaml:6", "type.googleapis.com/foo.Bar")
+
+
 def test_duplicate_name(t):
     """a name that stands twice is refused"""
     refuse(t, t.daemon(), GOOD + "---\n" + GOOD, "cluster/good", "bad.yaml")
