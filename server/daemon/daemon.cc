@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/metric_definitions.h"
 #include "base/metrics.h"
@@ -38,6 +39,8 @@
 namespace signalbox {
 namespace {
 
+// Keys lie there; nobody else reads them.
+constexpr int kStateMode = 0700;
 // How long calls under way may take at the end.
 constexpr absl::Duration kAdminGrace = absl::Seconds(2);
 // A loop that has not come round for this long is stuck: it polls every second.
@@ -87,6 +90,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   Parts& p = *parts;
   const NodeGroupName group{std::string(kDefaultNamespace), std::string(kDefaultGroup)};
   p.started = p.clock.Now();
+  if (!settings.state_dir.empty()) SB_RETURN_IF_ERROR(MakeDirectories(settings.state_dir, kStateMode));
+  if (settings.environment == "production") {
+    // STORAGE section 9: where these are crossed, one file with one writer is not enough.
+    log::Warning("SQLite in production: one instance only; move to PostgreSQL beyond any of these",
+                 {{"jobs_per_minute", 500}, {"audit_size", "10 GB"}, {"p95_write", "200ms"}, {"sessions", 100}});
+  }
   SB_ASSIGN_OR_RETURN(p.descriptors, Descriptors::Create());
   p.references.emplace(p.descriptors.get());
   p.builder.emplace(&p.types, &*p.references);
