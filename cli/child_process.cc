@@ -16,10 +16,12 @@ namespace signalbox::cli {
 namespace {
 
 absl::Status SystemError(absl::string_view what, const std::string& path, int error) {
-  return absl::FailedPreconditionError(absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error)));
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error)));
 }
 
-// In the child, between fork and exec: system calls only. An errno that stops it goes into the pipe.
+// In the child, between fork and exec: system calls only. An errno that stops it goes into the
+// pipe.
 [[noreturn]] void Exec(char* const* argv, int log, int error_pipe, pid_t parent) {
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   sigset_t none;
@@ -36,8 +38,8 @@ absl::Status SystemError(absl::string_view what, const std::string& path, int er
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& argv,
-                                                                  const std::string& log_path) {
+absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
+    const std::vector<std::string>& argv, const std::string& log_path) {
   const int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0) return SystemError("open", log_path, errno);
   std::vector<char*> words;

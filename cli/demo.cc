@@ -44,7 +44,8 @@ constexpr char kNodeId[] = "demo-envoy";
 constexpr absl::Duration kStepLimit = absl::Seconds(20);
 constexpr size_t kMaxLogBytes = size_t{16} << 20;
 
-// Envoy checks what no description of a message says: here, that the router is the last of the HTTP filters.
+// Envoy checks what no description of a message says: here, that the router is the last of the HTTP
+// filters.
 constexpr char kRefusedListener[] = R"(kind: listener
 name: refused
 spec:
@@ -98,7 +99,8 @@ class TemporaryFolder {
   static absl::StatusOr<std::unique_ptr<TemporaryFolder>> Create() {
     // The path of a Unix socket has at most 107 characters, so not below TMPDIR, which may be long.
     std::string path = "/tmp/signalbox-demo.XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) return absl::FailedPreconditionError("cannot make a folder in /tmp");
+    if (mkdtemp(path.data()) == nullptr)
+      return absl::FailedPreconditionError("cannot make a folder in /tmp");
     return std::unique_ptr<TemporaryFolder>(new TemporaryFolder(path));
   }
   ~TemporaryFolder() {
@@ -122,7 +124,8 @@ bool IsProgram(const std::string& path) {
 }
 
 // --envoy, else the first `envoy` on PATH, else the newest that the set-up installed.
-absl::StatusOr<std::string> FindEnvoy(const Arguments& arguments, const std::map<std::string, std::string>& environment) {
+absl::StatusOr<std::string> FindEnvoy(const Arguments& arguments,
+                                      const std::map<std::string, std::string>& environment) {
   if (const auto given = arguments.Value("envoy"); given.has_value()) {
     if (IsProgram(*given)) return std::filesystem::absolute(*given).string();
     return absl::NotFoundError(absl::StrCat("--envoy: there is no program ", *given));
@@ -141,9 +144,11 @@ absl::StatusOr<std::string> FindEnvoy(const Arguments& arguments, const std::map
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(cache + "/signalbox", error)) {
     const std::string path = entry.path().string() + "/envoy";
-    if (absl::StartsWith(entry.path().filename().string(), "envoy-") && IsProgram(path)) newest = std::max(newest, path);
+    if (absl::StartsWith(entry.path().filename().string(), "envoy-") && IsProgram(path))
+      newest = std::max(newest, path);
   }
-  if (newest.empty()) return absl::NotFoundError("there is no Envoy on PATH nor in the cache folder");
+  if (newest.empty())
+    return absl::NotFoundError("there is no Envoy on PATH nor in the cache folder");
   return newest;
 }
 
@@ -165,10 +170,12 @@ std::string TextAt(const Json& value, std::initializer_list<const char*> path) {
 }
 
 std::string Milliseconds(absl::Duration duration) {
-  return absl::StrCat(absl::ToInt64Milliseconds(absl::Ceil(duration, absl::Milliseconds(1))), " ms");
+  return absl::StrCat(absl::ToInt64Milliseconds(absl::Ceil(duration, absl::Milliseconds(1))),
+                      " ms");
 }
 
-// One tour. The members are in the order of their start: their destruction ends them in the reverse.
+// One tour. The members are in the order of their start: their destruction ends them in the
+// reverse.
 class Demo {
  public:
   Demo(Context* context, const Arguments* arguments, std::vector<Verb> verbs)
@@ -194,12 +201,15 @@ class Demo {
     std::string err;
   };
 
-  std::string Path(absl::string_view name) const { return absl::StrCat(folder_->path(), "/", name); }
+  std::string Path(absl::string_view name) const {
+    return absl::StrCat(folder_->path(), "/", name);
+  }
 
   void Write(absl::string_view text) { context_->out->Write(text); }
 
   void Title(absl::string_view title) {
-    Write(absl::StrCat("\n", context_->out->Coloured(absl::StrCat(++steps_, ". ", title), Tone::kGood), "\n"));
+    Write(absl::StrCat(
+        "\n", context_->out->Coloured(absl::StrCat(++steps_, ". ", title), Tone::kGood), "\n"));
   }
 
   std::string CommandLine(absl::string_view command) const {
@@ -215,23 +225,27 @@ class Demo {
 
   // Runs a verb as a user would, in this process.
   Answer Call(std::vector<std::string> words) {
-    words.insert(words.end(), {"--server", absl::StrCat("unix:", Path("admin.sock")), "--timeout", "20s"});
+    words.insert(words.end(),
+                 {"--server", absl::StrCat("unix:", Path("admin.sock")), "--timeout", "20s"});
     std::istringstream in;
     std::ostringstream out;
     std::ostringstream err;
-    const ExitCode code = RunApp(words, verbs_, {.in = &in,
-                                                 .out = &out,
-                                                 .err = &err,
-                                                 .environment = *context_->environment,
-                                                 .root = context_->root});
+    const ExitCode code = RunApp(words, verbs_,
+                                 {.in = &in,
+                                  .out = &out,
+                                  .err = &err,
+                                  .environment = *context_->environment,
+                                  .root = context_->root});
     return {code, out.str(), err.str()};
   }
 
   // The same, shown with what it prints; an error unless it ends with kDone.
   absl::Status Type(const std::vector<std::string>& words) {
-    Show(CommandLine(absl::StrCat("signalbox ", absl::StrJoin(words, " ", [](std::string* out, const std::string& word) {
-      absl::StrAppend(out, absl::StrContains(word, ' ') ? absl::StrCat("\"", word, "\"") : word);
-    }))));
+    Show(CommandLine(absl::StrCat(
+        "signalbox ", absl::StrJoin(words, " ", [](std::string* out, const std::string& word) {
+          absl::StrAppend(out,
+                          absl::StrContains(word, ' ') ? absl::StrCat("\"", word, "\"") : word);
+        }))));
     std::vector<std::string> resolved = words;
     for (std::string& word : resolved) {
       if (absl::EndsWith(word, ".yaml")) word = Path(word);
@@ -240,17 +254,20 @@ class Demo {
     if (!answer.out.empty()) Show(answer.out);
     if (!answer.err.empty()) Show(answer.err);
     if (answer.code == ExitCode::kDone) return absl::OkStatus();
-    return absl::InternalError(absl::StrCat("signalbox ", words[0], " ended with ", static_cast<int>(answer.code)));
+    return absl::InternalError(
+        absl::StrCat("signalbox ", words[0], " ended with ", static_cast<int>(answer.code)));
   }
 
   // Asks until `condition` holds.
   //   kCancelled         Ctrl-C
-  //   kUnavailable       a program of the tour ended, or the condition did not hold in time; with what its log says last
+  //   kUnavailable       a program of the tour ended, or the condition did not hold in time; with
+  //   what its log says last
   absl::Status Await(absl::string_view what, absl::FunctionRef<bool()> condition) {
     const absl::Time deadline = absl::Now() + kStepLimit;
     while (!condition()) {
       if (interrupted) return absl::CancelledError("interrupted");
-      if (daemon_ != nullptr && daemon_->Ended().has_value()) return Lost("the daemon ended", "daemon.log");
+      if (daemon_ != nullptr && daemon_->Ended().has_value())
+        return Lost("the daemon ended", "daemon.log");
       if (envoy_ != nullptr && envoy_->Ended().has_value()) return Lost("Envoy ended", "envoy.log");
       if (absl::Now() > deadline) {
         return Lost(absl::StrCat("not within ", absl::FormatDuration(kStepLimit), ": ", what),
@@ -263,9 +280,9 @@ class Demo {
 
   absl::Status Lost(absl::string_view what, absl::string_view log_name) const {
     const std::string log = ReadFile(Path(log_name), kMaxLogBytes).value_or("");
-    return absl::UnavailableError(
-        absl::StrCat(what, "; ", log_name, " ends:\n",
-                     absl::StripSuffix(log.substr(log.size() - std::min<size_t>(log.size(), 2000)), "\n")));
+    return absl::UnavailableError(absl::StrCat(
+        what, "; ", log_name, " ends:\n",
+        absl::StripSuffix(log.substr(log.size() - std::min<size_t>(log.size(), 2000)), "\n")));
   }
 
   absl::Status StartDaemon() {
@@ -277,10 +294,11 @@ class Demo {
     SB_RETURN_IF_ERROR(WriteFileAtomically(Path("signalbox.toml"), "", 0600));
     const absl::Time start = absl::Now();
     SB_ASSIGN_OR_RETURN(
-        daemon_, ChildProcess::Start({"/proc/self/exe", "serve", "--config", Path("signalbox.toml"), "--store.path",
-                                      Path("store"), "--admin.socket", Path("admin.sock"), "--xds.listen",
-                                      "127.0.0.1:0", "--http.listen", "127.0.0.1:0"},
-                                     Path("daemon.log")));
+        daemon_,
+        ChildProcess::Start({"/proc/self/exe", "serve", "--config", Path("signalbox.toml"),
+                             "--store.path", Path("store"), "--admin.socket", Path("admin.sock"),
+                             "--xds.listen", "127.0.0.1:0", "--http.listen", "127.0.0.1:0"},
+                            Path("daemon.log")));
     SB_RETURN_IF_ERROR(Await("the daemon answers", [&] {
       const Answer answer = Call({"status", "-o", "json"});
       if (answer.code != ExitCode::kDone) return false;
@@ -289,8 +307,8 @@ class Demo {
       xds_address_ = TextAt(*status, {"data", "xds_address"});
       return !xds_address_.empty();
     }));
-    Show(absl::StrCat("ready after ", Milliseconds(absl::Now() - start), ": discovery on ", xds_address_,
-                      ", admin on unix:", Path("admin.sock")));
+    Show(absl::StrCat("ready after ", Milliseconds(absl::Now() - start), ": discovery on ",
+                      xds_address_, ", admin on unix:", Path("admin.sock")));
     return absl::OkStatus();
   }
 
@@ -298,7 +316,8 @@ class Demo {
     Title("Two upstream servers and a real Envoy");
     SB_ASSIGN_OR_RETURN(blue_, DemoUpstream::Create("blue"));
     SB_ASSIGN_OR_RETURN(green_, DemoUpstream::Create("green"));
-    Show(absl::StrCat("blue on 127.0.0.1:", blue_->port(), ", green on 127.0.0.1:", green_->port()));
+    Show(
+        absl::StrCat("blue on 127.0.0.1:", blue_->port(), ", green on 127.0.0.1:", green_->port()));
 
     const std::vector<std::string> words = {"bootstrap", "envoy",      "--node-id", kNodeId,
                                             "--xds",     xds_address_, "--delta",   "--plaintext"};
@@ -309,14 +328,15 @@ class Demo {
     Show(CommandLine(absl::StrCat(envoy_path_, " -c envoy.yaml")));
     const absl::Time start = absl::Now();
     SB_ASSIGN_OR_RETURN(
-        envoy_, ChildProcess::Start(
-                    {envoy_path_, "-c", Path("envoy.yaml"), "--admin-address-path", Path("envoy.admin"),
-                     "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"},
-                    Path("envoy.log")));
+        envoy_, ChildProcess::Start({envoy_path_, "-c", Path("envoy.yaml"), "--admin-address-path",
+                                     Path("envoy.admin"), "--concurrency", "1",
+                                     "--disable-hot-restart", "--log-level", "warning"},
+                                    Path("envoy.log")));
     SB_RETURN_IF_ERROR(Await("Envoy has a stream", [&] {
       for (const Json& node : DataList(Call({"nodes", "-o", "json"}).out)) {
         if (TextAt(node, {"id"}) == kNodeId && TextAt(node, {"state"}) != "GONE") {
-          Show(absl::StrCat(TextAt(node, {"client"}), " connected after ", Milliseconds(absl::Now() - start)));
+          Show(absl::StrCat(TextAt(node, {"client"}), " connected after ",
+                            Milliseconds(absl::Now() - start)));
           return true;
         }
       }
@@ -325,7 +345,8 @@ class Demo {
     int admin_port = 0;
     const std::string address = ReadFile(Path("envoy.admin"), 256).value_or("");
     const std::vector<std::string> parts = absl::StrSplit(absl::StripSuffix(address, "\n"), ':');
-    if (!absl::SimpleAtoi(parts.back(), &admin_port)) return Lost("Envoy has no admin port", "envoy.log");
+    if (!absl::SimpleAtoi(parts.back(), &admin_port))
+      return Lost("Envoy has no admin port", "envoy.log");
     envoy_admin_ = std::make_unique<DemoBrowser>(admin_port);
     return absl::OkStatus();
   }
@@ -351,7 +372,8 @@ class Demo {
     }));
     browser_ = std::make_unique<DemoBrowser>(port_);
     SB_RETURN_IF_ERROR(Await("Envoy answers", [&] { return Ask() == "blue"; }));
-    Show(absl::StrCat("the first request was answered ", Milliseconds(absl::Now() - start), " after the apply began"));
+    Show(absl::StrCat("the first request was answered ", Milliseconds(absl::Now() - start),
+                      " after the apply began"));
     return Requests("blue");
   }
 
@@ -364,7 +386,8 @@ class Demo {
     for (const Json& status : statuses->elements()) {
       int port = 0;
       if (TextAt(status, {"name"}) == "first-light" &&
-          absl::SimpleAtoi(TextAt(status, {"local_address", "socket_address", "port_value"}), &port)) {
+          absl::SimpleAtoi(TextAt(status, {"local_address", "socket_address", "port_value"}),
+                           &port)) {
         return port;
       }
     }
@@ -379,7 +402,8 @@ class Demo {
       SB_ASSIGN_OR_RETURN(const std::string answer, browser_->Get("/"));
       Show(absl::StrCat("GET http://127.0.0.1:", port_, "/  ->  ", answer));
       if (answer != expected) {
-        return absl::InternalError(absl::StrCat("a request was answered by ", answer, ", not by ", expected));
+        return absl::InternalError(
+            absl::StrCat("a request was answered by ", answer, ", not by ", expected));
       }
     }
     return absl::OkStatus();
@@ -388,7 +412,8 @@ class Demo {
   absl::Status MoveRoute() {
     Title("A change, while requests go on");
     Show(CommandLine("sed -i 's/cluster: blue/cluster: green/' first-light.yaml"));
-    SB_CHECK(absl::StrReplaceAll({{"route: { cluster: blue }", "route: { cluster: green }"}}, &example_) == 1);
+    SB_CHECK(absl::StrReplaceAll({{"route: { cluster: blue }", "route: { cluster: green }"}},
+                                 &example_) == 1);
     SB_RETURN_IF_ERROR(WriteFileAtomically(Path("first-light.yaml"), example_, 0600));
 
     std::atomic<bool> stop{false};
@@ -410,16 +435,20 @@ class Demo {
       }
     });
     const absl::Time start = absl::Now();
-    absl::Status status = Type({"apply", "-f", "first-light.yaml", "-m", "send everything to green"});
+    absl::Status status =
+        Type({"apply", "-f", "first-light.yaml", "-m", "send everything to green"});
     if (status.ok()) status = Await("requests follow the route", [&] { return moved.load(); });
-    if (status.ok()) status = Await("requests go on", [&] { return absl::Now() > moved_at + absl::Milliseconds(200); });
+    if (status.ok())
+      status =
+          Await("requests go on", [&] { return absl::Now() > moved_at + absl::Milliseconds(200); });
     stop = true;
     client.join();
     SB_RETURN_IF_ERROR(status);
     SB_ASSIGN_OR_RETURN(const absl::Time committed, CommitTime());
-    Show(absl::StrCat("requests followed ", Milliseconds(moved_at - committed), " after the commit, ",
-                      Milliseconds(moved_at - start), " after the command began; ", requests, " requests meanwhile, ",
-                      failures, " failed"));
+    Show(absl::StrCat("requests followed ", Milliseconds(moved_at - committed),
+                      " after the commit, ", Milliseconds(moved_at - start),
+                      " after the command began; ", requests, " requests meanwhile, ", failures,
+                      " failed"));
     if (failures > 0) return absl::InternalError("requests failed while the route moved");
     SB_RETURN_IF_ERROR(Requests("green"));
     SB_RETURN_IF_ERROR(AwaitState("SYNCED", nullptr));
@@ -432,20 +461,24 @@ class Demo {
     const absl::StatusOr<Json> status = Json::Parse(Call({"status", "-o", "json"}).out);
     absl::Time time;
     std::string error;
-    if (!status.ok() || !absl::ParseTime(absl::RFC3339_full, TextAt(*status, {"data", "head", "time"}), &time, &error)) {
+    if (!status.ok() ||
+        !absl::ParseTime(absl::RFC3339_full, TextAt(*status, {"data", "head", "time"}), &time,
+                         &error)) {
       return absl::InternalError("status does not say when the newest revision was committed");
     }
     return time;
   }
 
-  // Until the proxy is in that state; `error` is set to the text with which its listeners were refused.
+  // Until the proxy is in that state; `error` is set to the text with which its listeners were
+  // refused.
   absl::Status AwaitState(absl::string_view state, std::string* error) {
     return Await(absl::StrCat("the proxy is ", state), [&] {
       for (const Json& node : DataList(Call({"nodes", "-o", "json"}).out)) {
         if (TextAt(node, {"id"}) != kNodeId || TextAt(node, {"state"}) != state) continue;
         const Json* const types = node.Find("types");
         for (const Json& type : types != nullptr ? types->elements() : std::vector<Json>()) {
-          if (error != nullptr && TextAt(type, {"kind"}) == "listener") *error = TextAt(type, {"error"});
+          if (error != nullptr && TextAt(type, {"kind"}) == "listener")
+            *error = TextAt(type, {"error"});
         }
         return error == nullptr || !error->empty();
       }
@@ -469,7 +502,8 @@ class Demo {
     Title("Yours");
     Show(absl::StrCat("Envoy listens on http://127.0.0.1:", port_, "/; in another terminal:"));
     Show(absl::StrCat("signalbox --server unix:", Path("admin.sock"), " status"));
-    Show(absl::StrCat("signalbox --server unix:", Path("admin.sock"), " apply -f ", Path("first-light.yaml")));
+    Show(absl::StrCat("signalbox --server unix:", Path("admin.sock"), " apply -f ",
+                      Path("first-light.yaml")));
     Show("Ctrl-C ends it all.");
     context_->out->Flush();
     while (!interrupted && !daemon_->Ended().has_value() && !envoy_->Ended().has_value()) {
@@ -480,7 +514,8 @@ class Demo {
   absl::Status Stop() {
     envoy_->Stop(absl::Seconds(5));
     const int ended = daemon_->Stop(absl::Seconds(10));
-    if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0) return Lost("the daemon did not end cleanly", "daemon.log");
+    if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0)
+      return Lost("the daemon did not end cleanly", "daemon.log");
     Write("\nDone: the daemon and Envoy have ended, nothing is left behind.\n");
     return absl::OkStatus();
   }
@@ -510,8 +545,12 @@ Verb DemoVerb(std::function<std::vector<Verb>()> verbs) {
           .group = Verb::Group::kSetup,
           .help = "Show a real Envoy that is configured from the database",
           .example = "signalbox demo\nsignalbox demo --script --envoy /usr/local/bin/envoy",
-          .flags = {{.name = "envoy", .value = "PATH", .help = "The Envoy to run (default: the one on PATH, else the one that tools/setup installed)"},
-                    {.name = "script", .help = "End without waiting for Ctrl-C; exit 0 only if every step held"}},
+          .flags = {{.name = "envoy",
+                     .value = "PATH",
+                     .help = "The Envoy to run (default: the one on PATH, else the one that "
+                             "tools/setup installed)"},
+                    {.name = "script",
+                     .help = "End without waiting for Ctrl-C; exit 0 only if every step held"}},
           .run = [verbs = std::move(verbs)](Context& context, const Arguments& arguments) {
             const InterruptGuard guard;
             const absl::Status status = Demo(&context, &arguments, verbs()).Run();

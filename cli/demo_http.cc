@@ -13,7 +13,8 @@ namespace signalbox::cli {
 class DemoUpstream::Server {
  public:
   explicit Server(std::string name) : name_(std::move(name)) {
-    // A thread for each connection that Envoy keeps open; one that idles holds the end up for this long.
+    // A thread for each connection that Envoy keeps open; one that idles holds the end up for this
+    // long.
     server_.new_task_queue = [] { return new httplib::ThreadPool(4); };
     server_.set_keep_alive_timeout(1);
     server_.set_tcp_nodelay(true);
@@ -74,8 +75,10 @@ DemoBrowser::~DemoBrowser() = default;
 
 absl::StatusOr<std::string> DemoBrowser::Get(const std::string& path) {
   const httplib::Result result = client_->Get(path);
-  if (!result) return absl::UnavailableError(absl::StrCat("no answer: ", httplib::to_string(result.error())));
-  if (result->status != 200) return absl::UnavailableError(absl::StrCat("answered with status ", result->status));
+  if (!result)
+    return absl::UnavailableError(absl::StrCat("no answer: ", httplib::to_string(result.error())));
+  if (result->status != 200)
+    return absl::UnavailableError(absl::StrCat("answered with status ", result->status));
   return result->body;
 }
 

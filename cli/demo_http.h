@@ -7,8 +7,8 @@
 
 namespace signalbox::cli {
 
-// An HTTP server on a free loopback port that answers every request with its name, on threads of its own until it is
-// destroyed.
+// An HTTP server on a free loopback port that answers every request with its name, on threads of
+// its own until it is destroyed.
 class DemoUpstream {
  public:
   //   kFailedPrecondition  no port could be bound

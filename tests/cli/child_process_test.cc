@@ -1,10 +1,10 @@
 #include "cli/child_process.h"
 
-#include <catch2/catch.hpp>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <thread>
 
 #include "absl/strings/numbers.h"
@@ -47,10 +47,12 @@ TEST_CASE("a program that cannot be run is an error that names it") {
 
 TEST_CASE("a child that heeds SIGTERM ends by itself, one that does not is killed") {
   const signalbox::testing::TempDir dir;
-  auto heeds = ChildProcess::Start({"/bin/sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done"},
-                                   dir.path() + "/heeds");
-  auto ignores = ChildProcess::Start({"/bin/sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done"},
-                                     dir.path() + "/ignores");
+  auto heeds = ChildProcess::Start(
+      {"/bin/sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done"},
+      dir.path() + "/heeds");
+  auto ignores =
+      ChildProcess::Start({"/bin/sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done"},
+                          dir.path() + "/ignores");
   REQUIRE(heeds.ok());
   REQUIRE(ignores.ok());
   REQUIRE(AwaitLine(dir.path() + "/heeds") == "up");

@@ -1,9 +1,12 @@
-// Applies changes as fast as they are taken, and keeps the ledger of what was acknowledged: the witness of the tests
-// that kill the daemon.
-//   applier run SOCKET LEDGER PREFIX THREADS   appends "sent ID" before and "acked ID REVISION" after each change, and
+// Applies changes as fast as they are taken, and keeps the ledger of what was acknowledged: the
+// witness of the tests that kill the daemon.
+//   applier run SOCKET LEDGER PREFIX THREADS   appends "sent ID" before and "acked ID REVISION"
+//   after each change, and
 //                                              ends when the daemon answers no more
-//   applier verify SOCKET LEDGER               repeats every acknowledged request: the daemon must know each by its id
-//                                              and name the revision that it acknowledged. Exits 1 where it does not
+//   applier verify SOCKET LEDGER               repeats every acknowledged request: the daemon must
+//   know each by its id
+//                                              and name the revision that it acknowledged. Exits 1
+//                                              where it does not
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
@@ -50,7 +53,8 @@ bool AppendLine(int ledger, const std::string& line) {
   return write(ledger, line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
-int Run(const std::string& socket, const std::string& ledger_path, const std::string& prefix, int threads) {
+int Run(const std::string& socket, const std::string& ledger_path, const std::string& prefix,
+        int threads) {
   const int ledger = open(ledger_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (ledger < 0) return 2;
   std::vector<std::thread> workers;
@@ -58,15 +62,16 @@ int Run(const std::string& socket, const std::string& ledger_path, const std::st
     workers.emplace_back([&, worker] {
       grpc::ChannelArguments arguments;
       arguments.SetInt("signalbox.worker", worker);  // a connection of its own
-      const auto stub = ConfigService::NewStub(
-          grpc::CreateCustomChannel("unix:" + socket, grpc::InsecureChannelCredentials(), arguments));
+      const auto stub = ConfigService::NewStub(grpc::CreateCustomChannel(
+          "unix:" + socket, grpc::InsecureChannelCredentials(), arguments));
       for (int i = 0;; ++i) {
         const std::string id = absl::StrCat(prefix, "-", worker, "-", i);
         if (!AppendLine(ledger, absl::StrCat("sent ", id, "\n"))) return;
         ApplyResponse response;
         const grpc::Status status = Apply(*stub, id, &response);
         if (!status.ok()) {
-          std::cerr << id << ": " << status.error_code() << " " << status.error_message() << std::endl;
+          std::cerr << id << ": " << status.error_code() << " " << status.error_message()
+                    << std::endl;
           return;
         }
         if (!AppendLine(ledger, absl::StrCat("acked ", id, " ", response.revision(), "\n"))) return;
@@ -79,8 +84,8 @@ int Run(const std::string& socket, const std::string& ledger_path, const std::st
 }
 
 int Verify(const std::string& socket, const std::string& ledger_path) {
-  const auto stub =
-      ConfigService::NewStub(grpc::CreateChannel("unix:" + socket, grpc::InsecureChannelCredentials()));
+  const auto stub = ConfigService::NewStub(
+      grpc::CreateChannel("unix:" + socket, grpc::InsecureChannelCredentials()));
   std::ifstream ledger(ledger_path);
   std::string line;
   int acknowledged = 0;
@@ -88,13 +93,16 @@ int Verify(const std::string& socket, const std::string& ledger_path) {
   while (std::getline(ledger, line)) {
     const std::vector<std::string> words = absl::StrSplit(line, ' ');
     int64_t revision = 0;
-    if (words.size() != 3 || words[0] != "acked" || !absl::SimpleAtoi(words[2], &revision)) continue;
+    if (words.size() != 3 || words[0] != "acked" || !absl::SimpleAtoi(words[2], &revision))
+      continue;
     ++acknowledged;
     ApplyResponse response;
     const grpc::Status status = Apply(*stub, words[1], &response);
-    if (!status.ok() || response.outcome() != ApplyResponse::REPEATED || response.revision() != revision) {
+    if (!status.ok() || response.outcome() != ApplyResponse::REPEATED ||
+        response.revision() != revision) {
       ++lost;
-      std::cout << "lost " << line << ": " << (status.ok() ? response.ShortDebugString() : status.error_message())
+      std::cout << "lost " << line << ": "
+                << (status.ok() ? response.ShortDebugString() : status.error_message())
                 << std::endl;
     }
   }

@@ -1,9 +1,11 @@
-// A gRPC peer for the end-to-end tests, driven by lines on stdin; each is answered by one line on stdout.
-//   backend NAME                          a server on a free port that answers every unary call with NAME: "ok PORT"
-//   call TARGET METHOD MILLISECONDS       a unary call, such as of xds:///NAME: "ok ANSWER" or "error CODE TEXT"
-//   raw TARGET METHOD MILLISECONDS [HEX]  a stream on which these messages are sent, the last argument being messages in
-//                                         hexadecimal joined by commas; reads until the server ends it or the time is
-//                                         up: "end CODE ANSWERS-IN-HEX|- TEXT"
+// A gRPC peer for the end-to-end tests, driven by lines on stdin; each is answered by one line on
+// stdout.
+//   backend NAME                          a server on a free port that answers every unary call
+//   with NAME: "ok PORT" call TARGET METHOD MILLISECONDS       a unary call, such as of
+//   xds:///NAME: "ok ANSWER" or "error CODE TEXT" raw TARGET METHOD MILLISECONDS [HEX]  a stream on
+//   which these messages are sent, the last argument being messages in
+//                                         hexadecimal joined by commas; reads until the server ends
+//                                         it or the time is up: "end CODE ANSWERS-IN-HEX|- TEXT"
 // Ends with its stdin.
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -117,7 +119,8 @@ class Peer {
   }
 
   static void SetDeadline(grpc::ClientContext& context, int milliseconds) {
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(milliseconds));
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::milliseconds(milliseconds));
     context.set_wait_for_ready(true);
   }
 
@@ -143,7 +146,8 @@ class Peer {
     return absl::StrCat("ok ", BytesOf(response));
   }
 
-  std::string Raw(const std::string& target, const std::string& method, int milliseconds, const std::string& messages) {
+  std::string Raw(const std::string& target, const std::string& method, int milliseconds,
+                  const std::string& messages) {
     grpc::GenericStub stub(ChannelTo(target));
     grpc::ClientContext context;
     SetDeadline(context, milliseconds);
@@ -168,7 +172,8 @@ class Peer {
     grpc::Status status;
     stream->Finish(&status, nullptr);
     queue.Next(&tag, &ok);
-    return absl::StrCat("end ", status.error_code(), " ", answers.empty() ? "-" : absl::StrJoin(answers, ","), " ",
+    return absl::StrCat("end ", status.error_code(), " ",
+                        answers.empty() ? "-" : absl::StrJoin(answers, ","), " ",
                         OneLine(status.error_message()));
   }
 

@@ -55,14 +55,14 @@ def read_events(path):
     return statuses, reports, tests - built
 
 
-def count_unit(root, config, name, counts):
+def count_unit(root, config, name, counts, targets="//tests/..."):
     """Runs the unit tests in one of the sanitizers' configurations."""
     with tempfile.TemporaryDirectory() as folder:
         events = os.path.join(folder, "events.json")
         progress = [] if sys.stderr.isatty() else ["--show_progress_rate_limit=20"]
         code = subprocess.run(
             ["tools/bazel", "test", "--config=" + config, "--keep_going", "--build_tests_only",
-             "--build_event_json_file=" + events, "--ui_event_filters=-info", *progress, "//tests/..."],
+             "--build_event_json_file=" + events, "--ui_event_filters=-info", *progress, targets],
             cwd=root, stdout=sys.stderr, stdin=subprocess.DEVNULL).returncode
         if not os.path.exists(events):
             counts.fail("%s: bazel did not start (exit code %d)" % (name, code))

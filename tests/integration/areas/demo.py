@@ -1,5 +1,7 @@
 """`signalbox demo`, as the README has it."""
 import os
+import re
+import shutil
 import signal
 
 from harness import cached_envoy, expect, wait_for
@@ -62,3 +64,5 @@ def test_killed(t):
         except OSError:
             return True
     wait_for(lambda: all(gone(pid) for pid in children), "the daemon and Envoy are gone")
+    # Its folder is all that nobody is left to remove.
+    shutil.rmtree(re.search(r"/tmp/signalbox-demo\.\w+", demo.output()).group())
