@@ -45,16 +45,6 @@ absl::Status StoreBusy(absl::string_view detail);
 // kFailedPrecondition: the place, the file system or the library cannot keep what the store
 // promises, or the file is not a store; nothing was written. `detail` says what to do.
 absl::Status StoreUnfit(absl::string_view detail);
-// kFailedPrecondition: `path` has schema `found`, made by a newer program; this one knows up to
-// `known`. Run the newer one.
-absl::Status SchemaTooNew(absl::string_view path, int found, int known);
-// kFailedPrecondition: the migrations named (all whose text is not what was applied to `path`)
-// differ. Run the program that applied them.
-absl::Status MigrationsDiffer(absl::string_view path, absl::string_view versions);
-// `cause` with the migration at fault in front of it; the code stays. The schema is what it was
-// before that migration.
-absl::Status MigrationFailed(absl::string_view path, int version, absl::string_view name,
-                             const absl::Status& cause);
 // kCancelled: the store is shutting down.
 absl::Status StoreClosing();
 

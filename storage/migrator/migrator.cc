@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
-#include "storage/errors.h"
+#include "storage/migrator/errors.h"
 
 namespace signalbox {
 
