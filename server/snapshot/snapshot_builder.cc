@@ -36,7 +36,7 @@ absl::StatusOr<const ResourceType*> SnapshotBuilder::TypeOf(const ResourceKey& k
 
 absl::StatusOr<FragmentPtr> SnapshotBuilder::MakeFragment(const ResourceType& type, const ResourceKey& key,
                                                           const Record& record, const Digest& body_hash) const {
-  absl::StatusOr<ResourceReferences> references = references_->Of(type, record.body);
+  absl::StatusOr<ResourceReferences> references = references_->Of(type, key.name, record.body);
   if (!references.ok()) return AtResource(key, references.status());
   return std::make_shared<const Fragment>(type.type_url(), key.name, record.body, body_hash, *std::move(references));
 }

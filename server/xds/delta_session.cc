@@ -36,7 +36,7 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   const std::string& nonce = request.response_nonce();
   if (!nonce.empty()) {
     if (request.has_error_detail()) {
-      const std::string error = request.error_detail().message().substr(0, limits::kMaxErrorBytes);
+      const std::string error = ErrorText(request.error_detail().message());
       AfterNack(subscription, subscription.OnNack(nonce, error, now), error, now);
     } else {
       AfterAck(subscription, subscription.OnAck(nonce, now), now);
@@ -83,7 +83,10 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   }
   subscription.AssumeHeld(std::move(held));
   Recall(subscription);
-  if (type.short_name() == "endpoints") WatchForOrphans(now);
+  if (type.short_name() == "endpoints") {
+    WatchForOrphans(now);
+    FollowEarlierClusters();
+  }
   return absl::OkStatus();
 }
 

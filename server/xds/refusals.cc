@@ -7,6 +7,16 @@
 #include "absl/strings/str_cat.h"
 
 namespace signalbox {
+namespace {
+
+// The suspect of that name in `sorted`; null when there is none.
+const Refusals::Suspect* FindSuspect(const std::vector<Refusals::Suspect>& sorted, absl::string_view name) {
+  const auto found = std::lower_bound(sorted.begin(), sorted.end(), name,
+                                      [](const Refusals::Suspect& a, absl::string_view b) { return a.name < b; });
+  return found != sorted.end() && found->name == name ? &*found : nullptr;
+}
+
+}  // namespace
 
 bool NamesAsCause(absl::string_view text, absl::string_view name) {
   if (name.empty()) return false;
@@ -21,10 +31,13 @@ bool NamesAsCause(absl::string_view text, absl::string_view name) {
   return false;
 }
 
-void Refusals::Filter(absl::FunctionRef<bool(const std::string&, const std::string&)> keep) {
+void Refusals::FilterRefused(Keep keep) {
   for (auto it = refused_.begin(); it != refused_.end();) {
     it = keep(it->first, it->second.version) ? std::next(it) : refused_.erase(it);
   }
+}
+
+void Refusals::FilterTrial(Keep keep) {
   bool previous_changed = false;
   for (auto group = groups_.begin(); group != groups_.end();) {
     const size_t before = group->suspects.size();
@@ -42,10 +55,12 @@ void Refusals::Filter(absl::FunctionRef<bool(const std::string&, const std::stri
 
 void Refusals::OnTarget(const TypeSet& target) {
   if (empty()) return;
-  Filter([&](const std::string& name, const std::string& version) {
+  const auto is_target = [&](const std::string& name, const std::string& version) {
     const Fragment* fragment = target.Find(name);
     return fragment != nullptr && fragment->version() == version;
-  });
+  };
+  FilterRefused(is_target);
+  FilterTrial(is_target);
 }
 
 const Refusal* Refusals::Find(absl::string_view name, absl::string_view version) const {
@@ -55,9 +70,8 @@ const Refusal* Refusals::Find(absl::string_view name, absl::string_view version)
 
 bool Refusals::Withheld(absl::string_view name, absl::string_view version) const {
   for (size_t i = 1; i < groups_.size(); ++i) {
-    for (const Suspect& suspect : groups_[i].suspects) {
-      if (suspect.name == name && suspect.version == version) return true;
-    }
+    const Suspect* suspect = FindSuspect(groups_[i].suspects, name);
+    if (suspect != nullptr && suspect->version == version) return true;
   }
   return false;
 }
@@ -72,10 +86,11 @@ void Refusals::PushHalves(std::vector<Suspect> suspects) {
 
 std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects, absl::string_view error) {
   // Whoever is accused anew is tried anew.
-  const auto accused = [&](const std::string& name) {
-    return std::any_of(suspects.begin(), suspects.end(), [&](const Suspect& s) { return s.name == name; });
+  const auto not_accused = [&](const std::string& name, const std::string&) {
+    return FindSuspect(suspects, name) == nullptr;
   };
-  Filter([&](const std::string& name, const std::string&) { return !accused(name); });
+  FilterRefused(not_accused);
+  FilterTrial(not_accused);
   if (!groups_.empty()) groups_.front().guilty_if_previous_innocent = false;
 
   std::vector<Suspect> named;
@@ -91,11 +106,9 @@ std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects, a
 
 std::vector<Refusals::Suspect> Refusals::Acquit(const std::vector<Suspect>& innocent) {
   std::vector<Suspect>& front = groups_.front().suspects;
-  for (const Suspect& suspect : innocent) {
-    front.erase(std::remove_if(front.begin(), front.end(),
-                               [&](const Suspect& s) { return s.name == suspect.name; }),
-                front.end());
-  }
+  front.erase(std::remove_if(front.begin(), front.end(),
+                             [&](const Suspect& s) { return FindSuspect(innocent, s.name) != nullptr; }),
+              front.end());
   std::vector<Suspect> guilty;
   while (!groups_.empty() && groups_.front().suspects.empty()) {
     groups_.pop_front();

@@ -18,6 +18,7 @@ struct Refusal {
   std::string version;  // what was refused
   FragmentPtr last_good;  // what goes in its place; null when nothing is known to be good
   std::string error;    // what the proxy said
+  bool may_hold = false;  // without `last_good`: the proxy may still have something of that name
 };
 
 // Which resources of one type a client refused, and how the guilty ones are found among several (XDS W2, D8). Pure; not
@@ -33,7 +34,7 @@ class Refusals {
   };
 
   // A response with these suspects (resources whose content the client has not acknowledged; sorted by name) was
-  // refused. Returns the names that are found guilty by it; `last_good` says what the client acknowledged before.
+  // refused. Returns the names that are found guilty by it; `last_good` says what the client acknowledged before, as Held.
   template <typename LastGood>
   std::vector<std::string> OnNack(std::vector<Suspect> suspects, absl::string_view error, LastGood&& last_good) {
     return Convict(Accuse(std::move(suspects), error), error, last_good);
@@ -53,10 +54,11 @@ class Refusals {
 
   // The target is another one now: what was refused or is on trial at other content than the target's is no longer so.
   void OnTarget(const TypeSet& target);
-  // Forgets what the client is no longer interested in.
+  // Ends the trial of what the client is no longer interested in. What was refused stays so: the same content is not sent
+  // when the client asks for the name again.
   template <typename Covers>
   void Forget(Covers&& covers) {
-    Filter([&](const std::string& name, const std::string&) { return covers(name); });
+    FilterTrial([&](const std::string& name, const std::string&) { return covers(name); });
   }
 
   // A refusal that an earlier stream of the same node met.
@@ -74,7 +76,7 @@ class Refusals {
 
  private:
   struct Group {
-    std::vector<Suspect> suspects;
+    std::vector<Suspect> suspects;  // sorted by name
     // The guilty are among these if those of the group before turn out innocent.
     bool guilty_if_previous_innocent = false;
   };
@@ -85,14 +87,18 @@ class Refusals {
   std::vector<Suspect> Acquit(const std::vector<Suspect>& innocent);
   void PushHalves(std::vector<Suspect> suspects);
   // Keeps only what `keep(name, version)` wants kept.
-  void Filter(absl::FunctionRef<bool(const std::string&, const std::string&)> keep);
+  using Keep = absl::FunctionRef<bool(const std::string& name, const std::string& version)>;
+  void FilterRefused(Keep keep);
+  void FilterTrial(Keep keep);
 
   template <typename LastGood>
   std::vector<std::string> Convict(std::vector<Suspect> guilty, absl::string_view error, LastGood& last_good) {
     std::vector<std::string> names;
     for (Suspect& suspect : guilty) {
       names.push_back(suspect.name);
-      Refusal refusal{suspect.name, std::move(suspect.version), last_good(suspect.name), std::string(error)};
+      const Held before = last_good(suspect.name);
+      const bool may_hold = before.fragment() == nullptr && !before.absent();
+      Refusal refusal{suspect.name, std::move(suspect.version), before.fragment(), std::string(error), may_hold};
       Remember(std::move(refusal));
     }
     return names;

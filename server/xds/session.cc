@@ -23,6 +23,14 @@ Subscription::Removals RemovalsOf(const ResourceType& type, Variant variant) {
   return type.full_state_in_sotw() ? Subscription::Removals::kByAbsence : Subscription::Removals::kNever;
 }
 
+std::vector<std::string> EndpointsOf(const Fragment& cluster) {
+  std::vector<std::string> names;
+  for (const Reference& reference : cluster.references().names) {
+    if (reference.type == kEndpoints) names.push_back(reference.name);
+  }
+  return names;
+}
+
 bool Mentions(const Fragment& fragment, const Reference& reference) {
   const std::vector<Reference>& names = fragment.references().names;
   return std::binary_search(names.begin(), names.end(), reference);
@@ -80,6 +88,13 @@ absl::Status Session::CheckToken(absl::string_view what, absl::string_view token
       absl::StrCat(what, " is longer than ", limits::kMaxTokenBytes, " bytes: ", token.size()));
 }
 
+std::string Session::ErrorText(const std::string& text) {
+  if (text.size() <= limits::kMaxErrorBytes) return text;
+  size_t end = limits::kMaxErrorBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 void Session::OnTargets(const View& view, absl::Time now) {
   has_targets_ = true;
   for (TypeState& state : types_) {
@@ -120,14 +135,22 @@ void Session::Oversized(const ResourceType& type, const Fragment& fragment) {
 
 void Session::FollowClusters(const std::vector<FragmentPtr>& clusters) {
   const TypeState* endpoints = Find(kEndpoints);
-  if (endpoints == nullptr || !endpoints->subscription->active()) return;
-  std::vector<std::string> names;
-  for (const FragmentPtr& cluster : clusters) {
-    for (const Reference& reference : cluster->references().names) {
-      if (reference.type == kEndpoints) names.push_back(reference.name);
-    }
+  if (endpoints == nullptr) return;
+  if (endpoints->subscription->active()) {
+    for (const FragmentPtr& cluster : clusters) endpoints->subscription->Resend(EndpointsOf(*cluster));
+    return;
   }
-  endpoints->subscription->Resend(names);
+  for (const FragmentPtr& cluster : clusters) {
+    if (!EndpointsOf(*cluster).empty()) unfollowed_.insert_or_assign(cluster->name(), cluster);
+  }
+  const TypeSet& target = Find(kCluster)->subscription->target();
+  std::erase_if(unfollowed_, [&](const auto& cluster) { return !target.Contains(cluster.first); });
+}
+
+void Session::FollowEarlierClusters() {
+  for (const auto& [name, cluster] : std::exchange(unfollowed_, {})) {
+    Find(kEndpoints)->subscription->Resend(EndpointsOf(*cluster));
+  }
 }
 
 void Session::AfterAck(Subscription& subscription, const Subscription::Settled& settled, absl::Time now) {
@@ -149,24 +172,25 @@ void Session::AfterNack(Subscription& subscription, const Subscription::Settled&
                      settled.refused, std::string(error)});
 }
 
-std::string Session::ReasonToWait(const TypeState& state, const Fragment* wanted, const Held& has) const {
+std::string Session::ReasonToWait(const TypeState& state, const Fragment& wanted, const Held& has) const {
+  // XDS O1b: only where this stream gets all clusters is it known that a missing acknowledgement means warming.
   const absl::string_view type = state.subscription->type().short_name();
-  if (wanted != nullptr) {
-    // XDS O1b: only where this stream gets all clusters is it known that a missing acknowledgement means warming.
-    if (type != kListener && type != kRoute) return "";
-    const TypeState* clusters = Find(kCluster);
-    if (clusters == nullptr || !clusters->subscription->wildcard()) return "";
-    for (const Reference& reference : wanted->references().names) {
-      if (reference.type != kCluster || !clusters->subscription->target().Contains(reference.name)) continue;
-      if (has.fragment() != nullptr && Mentions(*has.fragment(), reference)) continue;
-      const Held acked = clusters->subscription->Acked(reference.name);
-      if (acked.absent() || acked.unknown()) return absl::StrCat("cluster/", reference.name, " to be acknowledged");
-    }
-    return "";
+  if (type != kListener && type != kRoute) return "";
+  const TypeState* clusters = Find(kCluster);
+  if (clusters == nullptr || !clusters->subscription->wildcard()) return "";
+  for (const Reference& reference : wanted.references().names) {
+    if (reference.type != kCluster || !clusters->subscription->target().Contains(reference.name)) continue;
+    if (has.fragment() != nullptr && Mentions(*has.fragment(), reference)) continue;
+    const Held acked = clusters->subscription->Acked(reference.name);
+    if (acked.absent() || acked.unknown()) return absl::StrCat("cluster/", reference.name, " to be acknowledged");
   }
-  // XDS O1: what refers to a cluster goes before it does.
-  const bool endpoints = type == kEndpoints;
-  if (type != kCluster && !endpoints) return "";
+  return "";
+}
+
+std::string Session::ReasonToKeep(const TypeState& state) const {
+  // XDS O1: what refers to a cluster goes before it does, and the cluster before its endpoints.
+  const bool endpoints = state.subscription->type().short_name() == kEndpoints;
+  if (!endpoints && state.subscription->type().short_name() != kCluster) return "";
   for (const absl::string_view referrer : {kListener, kRoute, kCluster}) {
     if (referrer == kCluster && !endpoints) continue;
     const TypeState* other = Find(referrer);
@@ -179,19 +203,45 @@ absl::Duration Session::WaitLimit(const Fragment* wanted) const {
   return wanted != nullptr ? context_->warm_timeout : context_->hold_max;
 }
 
-bool Session::MustWait(TypeState& state, const std::string& name, const Fragment* wanted, const Held& has,
+bool Session::MustWait(TypeState& state, const std::string& name, const Fragment* wanted, std::string reason,
                        absl::Time now) {
-  const std::string reason = ReasonToWait(state, wanted, has);
   if (reason.empty()) {
     state.waiting.erase(name);
     return false;
   }
-  const auto [since, is_new] = state.waiting.try_emplace(name, now);
-  if (now - since->second < WaitLimit(wanted)) return true;
-  state.waiting.erase(since);
+  Waiting& waiting = state.waiting.try_emplace(name, Waiting{now}).first->second;
+  if (waiting.released) return false;
+  if (now - waiting.since < WaitLimit(wanted)) return true;
+  waiting.released = true;
   events_.push_back({SessionEvent::Kind::kReleased, &state.subscription->type(), state.subscription->revision(),
-                     WaitLimit(wanted), {name}, reason});
+                     WaitLimit(wanted), {name}, std::move(reason)});
   return false;
+}
+
+Subscription::Pending Session::FindPending(TypeState& state, absl::Time now) {
+  const Subscription& subscription = *state.subscription;
+  const std::string reason_to_keep = ReasonToKeep(state);
+  const auto hold = [&](const std::string& name, const Fragment* wanted, const Held& has) {
+    if (wanted != nullptr) return MustWait(state, name, wanted, ReasonToWait(state, *wanted, has), now);
+    // That a name does not exist is told at once (XDS D4): nothing is removed by it.
+    return !has.absent() && MustWait(state, name, wanted, reason_to_keep, now);
+  };
+  Subscription::Pending pending = subscription.FindPending(hold);
+  std::erase_if(state.waiting, [&](const auto& waiting) {
+    return !waiting.second.released &&
+           !std::binary_search(pending.kept_back.begin(), pending.kept_back.end(), waiting.first);
+  });
+  // A listener does not go before the one that takes its place may come (XDS O1).
+  const bool addition_waits = std::any_of(state.waiting.begin(), state.waiting.end(), [&](const auto& waiting) {
+    return !waiting.second.released && subscription.target().Contains(waiting.first);
+  });
+  if (subscription.type().short_name() == kListener && addition_waits && !pending.changes.empty() &&
+      pending.changes.front().fragment == nullptr) {
+    return subscription.FindPending([&](const std::string& name, const Fragment* wanted, const Held& has) {
+      return (wanted == nullptr && !has.absent()) || hold(name, wanted, has);
+    });
+  }
+  return pending;
 }
 
 bool Session::Settled(const TypeState& state) const {
@@ -212,19 +262,14 @@ std::optional<Response> Session::Next(absl::Time now) {
     }
     const bool overruns = subscription.outstanding() && !subscription.continuing();
     if (overruns && now < subscription.overrun_at()) continue;
-    const Subscription::Pending pending =
-        subscription.FindPending([&](const std::string& name, const Fragment* wanted, const Held& has) {
-          return MustWait(state, name, wanted, has, now);
-        });
-    std::erase_if(state.waiting, [&](const auto& waiting) {
-      return !std::binary_search(pending.kept_back.begin(), pending.kept_back.end(), waiting.first);
-    });
+    const Subscription::Pending pending = FindPending(state, now);
     if (pending.empty()) {
       subscription.OnNothingToTell(pending);
       continue;
     }
     std::optional<Response> response = Compose(subscription, pending, now);
     if (!response.has_value()) continue;
+    if (!subscription.continuing()) std::erase_if(state.waiting, [](const auto& w) { return w.second.released; });
     if (overruns) subscription.OnOverrun(context_->longest_overrun);
     state.changed_at = now;
     writing_ = true;
@@ -240,7 +285,7 @@ void Session::NoteSynced(absl::Time now) {
     if (!subscription.active() || state.synced == subscription.revision()) continue;
     if (!Settled(state)) continue;
     // What was refused stays refused: the client does not have all of this revision.
-    if (!subscription.refusals().empty()) continue;
+    if (subscription.refusing()) continue;
     state.synced = subscription.revision();
     state.changed_at = now;
   }
@@ -254,8 +299,8 @@ absl::Time Session::NextDeadline(absl::Time now) const {
   for (const TypeState& state : types_) {
     const Subscription& subscription = *state.subscription;
     if (subscription.outstanding() && subscription.MayHavePending()) consider(subscription.overrun_at());
-    for (const auto& [name, since] : state.waiting) {
-      consider(since + WaitLimit(subscription.target().Find(name)));
+    for (const auto& [name, waiting] : state.waiting) {
+      if (!waiting.released) consider(waiting.since + WaitLimit(subscription.target().Find(name)));
     }
   }
   return next;
@@ -272,6 +317,8 @@ void Session::Recall(Subscription& subscription) {
   const auto found = memory_.types.find(std::string(subscription.type().short_name()));
   if (found == memory_.types.end()) return;
   for (Refusal& refusal : found->second.refused) subscription.refusals().Remember(std::move(refusal));
+  if (has_targets_) subscription.refusals().OnTarget(subscription.target());
+  types_[subscription.type().index()].left_unsettled = !found->second.unsettled.empty();
   std::vector<Holding::Exception> unsettled;
   for (const std::string& name : found->second.unsettled) {
     if (subscription.Covers(name) && subscription.Sent(name).absent()) unsettled.emplace_back(name, Held::Unknown());
@@ -304,11 +351,12 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
   status.revision = state.synced;
   status.since = state.changed_at;
   for (const auto& [name, refusal] : subscription.refusals().refused()) {
+    if (!subscription.Covers(name)) continue;
     status.refused.push_back(name);
     if (status.detail.empty()) status.detail = absl::StrCat(status.type, "/", name, ": ", refusal.error);
     status.error = refusal.error;
   }
-  if (!subscription.refusals().empty()) {
+  if (subscription.refusing()) {
     status.state = NodeState::kNack;
     if (status.error.empty()) status.error = subscription.last_error();
     if (status.detail.empty()) status.detail = absl::StrCat("finding the cause of: ", status.error);
@@ -335,13 +383,16 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
     }
     return status;
   }
-  if (!state.waiting.empty()) {
-    const std::string& name = state.waiting.begin()->first;
+  const auto held = std::find_if(state.waiting.begin(), state.waiting.end(),
+                                 [](const auto& waiting) { return !waiting.second.released; });
+  if (held != state.waiting.end()) {
+    const std::string& name = held->first;
     const Fragment* wanted = subscription.target().Find(name);
     status.state = NodeState::kHeld;
-    status.detail = absl::StrCat(status.type, "/", name, " waits for ",
-                                 ReasonToWait(state, wanted, subscription.Sent(name)));
-    status.since = state.waiting.begin()->second;
+    status.detail = absl::StrCat(
+        status.type, "/", name, " waits for ",
+        wanted == nullptr ? ReasonToKeep(state) : ReasonToWait(state, *wanted, subscription.Sent(name)));
+    status.since = held->second.since;
     return status;
   }
   status.state = Settled(state) ? NodeState::kSynced : NodeState::kPending;

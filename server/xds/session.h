@@ -131,12 +131,16 @@ class Session {
   template <typename Node>
   absl::Status ReadNode(bool has_node, const Node& node);
   absl::Status CheckToken(absl::string_view what, absl::string_view token) const;
+  // What is kept of a client's error text: the beginning, cut between characters.
+  static std::string ErrorText(const std::string& text);
 
   void AfterAck(Subscription& subscription, const Subscription::Settled& settled, absl::Time now);
   void AfterNack(Subscription& subscription, const Subscription::Settled& settled, absl::string_view error,
                  absl::Time now);
-  // Endpoints of clusters that go out follow them (XDS W13, D11).
+  // Endpoints of clusters that go out follow them (XDS W13, D11): at once, or when the client asks for endpoints.
   void FollowClusters(const std::vector<FragmentPtr>& clusters);
+  // Endpoints were asked for the first time: those of clusters that went out before are sent whatever the client has.
+  void FollowEarlierClusters();
   std::string NextNonce();
   // Fields 4, 5 and (once) control_plane, which both variants have under the same first two numbers.
   void AppendCommonHead(const ResourceType& type, const std::string& nonce, int control_plane_field,
@@ -147,22 +151,34 @@ class Session {
   Subscription& subscription(size_t index) { return *types_[index].subscription; }
   // The type's first request was read: what is remembered of the client applies to it.
   void Recall(Subscription& subscription);
+  // Whether an earlier stream left unsettled what it sent of the type: the client may have more than it says.
+  bool LeftUnsettled(const Subscription& subscription) const { return types_[subscription.type().index()].left_unsettled; }
   // Endpoints are asked for before clusters; whether those come tells if the client is stuck (XDS D11).
   void WatchForOrphans(absl::Time now);
 
  private:
+  struct Waiting {
+    absl::Time since;
+    bool released = false;  // it waited too long and goes out
+  };
   struct TypeState {
     std::unique_ptr<Subscription> subscription;
     Revision synced;        // the newest revision that the client has all of
     absl::Time changed_at;  // of the last thing that happened
     absl::Time answered_at = absl::InfinitePast();
-    std::map<std::string, absl::Time, std::less<>> waiting;  // names that wait, since when
+    std::map<std::string, Waiting, std::less<>> waiting;  // by name
+    bool left_unsettled = false;  // by an earlier stream
   };
 
-  // Whether something must wait, and for how long at most; an empty text says no.
-  std::string ReasonToWait(const TypeState& state, const Fragment* wanted, const Held& has) const;
+  // For what `wanted` must wait in place of `has`; "" for nothing.
+  std::string ReasonToWait(const TypeState& state, const Fragment& wanted, const Held& has) const;
+  // For what removals of the type must wait; "" for nothing.
+  std::string ReasonToKeep(const TypeState& state) const;
   absl::Duration WaitLimit(const Fragment* wanted) const;
-  bool MustWait(TypeState& state, const std::string& name, const Fragment* wanted, const Held& has, absl::Time now);
+  // Whether a name waits for `reason`, which may be "", and not too long yet.
+  bool MustWait(TypeState& state, const std::string& name, const Fragment* wanted, std::string reason, absl::Time now);
+  // What there is to send of the type, but for what must wait.
+  Subscription::Pending FindPending(TypeState& state, absl::Time now);
   bool Settled(const TypeState& state) const;
   void NoteSynced(absl::Time now);
   const TypeState* Find(absl::string_view short_name) const;
@@ -180,6 +196,7 @@ class Session {
   bool introduced_ = false;  // control_plane was sent
   uint64_t nonces_ = 0;
   absl::Time orphans_at_ = absl::InfiniteFuture();  // when endpoints without clusters are sent once
+  std::map<std::string, FragmentPtr> unfollowed_;   // clusters that went out before endpoints were asked for, by name
   std::vector<SessionEvent> events_;
 };
 
@@ -190,6 +207,11 @@ absl::Status Session::ReadNode(bool has_node, const Node& node) {
     return absl::InvalidArgumentError("the first request of a stream must carry node.id");
   }
   if (absl::Status status = CheckToken("node.id", node.id()); !status.ok()) return status;
+  if (absl::Status status = CheckToken("node.cluster", node.cluster()); !status.ok()) return status;
+  if (absl::Status status = CheckToken("node.user_agent_name", node.user_agent_name()); !status.ok()) return status;
+  if (absl::Status status = CheckToken("node.user_agent_version", node.user_agent_version()); !status.ok()) {
+    return status;
+  }
   ClientInfo client;
   client.node_id = node.id();
   client.cluster = node.cluster();

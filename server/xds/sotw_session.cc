@@ -57,9 +57,11 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   if (!nonce.empty()) {
     const std::string version = TakeVersion(state, nonce);
     if (request.has_error_detail()) {
-      const std::string error = request.error_detail().message().substr(0, limits::kMaxErrorBytes);
+      const std::string error = ErrorText(request.error_detail().message());
+      if (!version.empty()) state.refused_version = version;
       AfterNack(subscription, subscription.OnNack(nonce, error, now), error, now);
     } else if (version == request.version_info()) {
+      if (!version.empty()) state.refused_version.clear();
       AfterAck(subscription, subscription.OnAck(nonce, now), now);
     } else {
       subscription.OnUndecided(nonce, now);
@@ -85,16 +87,18 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   NameSetPtr interned = context().names->Intern(std::move(names));
   if (first || wildcard != subscription.wildcard() || interned.get() != &subscription.names()) {
     subscription.SetInterest(wildcard, std::move(interned), {});
+    state.refused_version.clear();
   }
   if (first || afresh) {
     const bool full_state = subscription.type().full_state_in_sotw();
     if (full_state) subscription.OweAnswer();
-    if (full_state && (afresh || !request.version_info().empty())) subscription.AssumeUnknown();
     if (first) {
+      if (full_state && !request.version_info().empty()) subscription.AssumeUnknown();
       state.presented_version = request.version_info();
       Recall(subscription);
     } else {
       subscription.ResendAll();
+      state.refused_version.clear();
     }
   }
   return absl::OkStatus();
@@ -112,8 +116,13 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription, const S
     TypeSetPtr full = subscription.FullState(pending);
     if (&*full != &subscription.target()) full = context().sets->Intern(std::move(full));
     version = RestrictedVersion(subscription, *full);
-    if (subscription.wildcard() && presented == version) {
+    if (subscription.wildcard() && presented == version && !LeftUnsettled(subscription)) {
       subscription.AssumeSet(std::move(full));
+      return std::nullopt;
+    }
+    if (state.refused_version == version) {
+      // Nothing can be left out or replaced by what is known to be good: it would be refused again.
+      subscription.OnNothingToTell(pending);
       return std::nullopt;
     }
     std::vector<FragmentPtr> changed_clusters;

@@ -95,7 +95,7 @@ Subscription::Wanted Subscription::Want(absl::string_view name) const {
   const FragmentPtr* fragment = target_->FindPtr(name);
   if (fragment == nullptr) return {};
   if (const Refusal* refusal = refusals_.Find(name, (*fragment)->version())) {
-    return {refusal->last_good, refusal->last_good == nullptr};
+    return {refusal->last_good, refusal->last_good == nullptr, refusal->may_hold};
   }
   return {*fragment};
 }
@@ -155,6 +155,8 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
   // Removals first: where a response is split, none that frees a listener's address comes after who takes it (XDS O1).
   std::stable_partition(pending.changes.begin(), pending.changes.end(),
                         [](const Change& change) { return change.fragment == nullptr; });
+  // An answer that would say nothing yet waits with what is kept back.
+  if (pending.changes.empty() && !pending.kept_back.empty()) pending.answer_due = false;
   return pending;
 }
 
@@ -178,7 +180,7 @@ TypeSetPtr Subscription::FullState(const Pending& pending) const {
       edit(name, has.fragment());
     } else if (acked.fragment() != nullptr) {
       edit(name, acked.fragment());
-    } else if (!acked.unknown()) {
+    } else if (!acked.unknown() || (want.left_out && !want.may_hold)) {
       edit(name, nullptr);
     }
   }
@@ -212,17 +214,29 @@ void Subscription::OnSent(const std::string& nonce, const Pending& pending, size
   continuing_ = changes < pending.changes.size();
   MoveSent(pending, changes, target_);
   const auto begin = pending.changes.begin();
-  in_flight_.push_back({nonce, {begin, begin + static_cast<ptrdiff_t>(changes)}, revision_, now});
+  in_flight_.push_back(
+      {nonce, {begin, begin + static_cast<ptrdiff_t>(changes)}, nullptr, nullptr, revision_, now});
 }
 
 void Subscription::OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full, absl::Time now) {
+  in_flight_.push_back({nonce, pending.changes, full, wildcard_ ? nullptr : names_, revision_, now});
   MoveSent(pending, pending.changes.size(), std::move(full));
   // The message is the whole truth: what it does not carry the client does not have any more.
   sent_ = Holding(sent_.base());
-  in_flight_.push_back({nonce, pending.changes, revision_, now});
 }
 
-void Subscription::OnNothingToTell(const Pending& pending) { MoveSent(pending, 0, target_); }
+void Subscription::OnNothingToTell(const Pending& pending) {
+  const bool still_due = answer_due_ && !pending.kept_back.empty();
+  MoveSent(pending, 0, target_);
+  answer_due_ = still_due;
+  continuing_ = false;
+}
+
+bool Subscription::refusing() const {
+  if (refusals_.trying()) return true;
+  return std::any_of(refusals_.refused().begin(), refusals_.refused().end(),
+                     [this](const auto& refused) { return Covers(refused.first); });
+}
 
 void Subscription::OnOverrun(absl::Duration longest) { overrun_wait_ = std::min(2 * overrun_wait_, longest); }
 
@@ -244,15 +258,41 @@ std::vector<Subscription::InFlight> Subscription::TakeSettled(const std::string&
 
 void Subscription::Restore(const std::vector<std::string>& guilty) {
   std::vector<Holding::Exception> restored;
-  for (const std::string& name : guilty) restored.emplace_back(name, acked_.Get(name));
+  for (const std::string& name : guilty) {
+    Held acked = acked_.Get(name);
+    restored.emplace_back(name, acked.absent() ? Held::Unknown() : std::move(acked));
+  }
   sent_.Set(std::move(restored));
+}
+
+Holding Subscription::AckedBy(const InFlight& response) const {
+  if (response.names == nullptr) return Holding(response.full);
+  Holding acked;
+  std::vector<Holding::Exception> exceptions;
+  if (wildcard_) {
+    // It was a response to names; of all others as much is known as before.
+    acked = acked_;
+    for (const std::string& name : response.names->names()) {
+      const FragmentPtr* fragment = response.full->FindPtr(name);
+      exceptions.emplace_back(name, fragment == nullptr ? Held::Absent() : Held::Content(*fragment));
+    }
+  } else {
+    acked = Holding(response.full);
+    for (const std::string& name : names_->names()) {
+      if (!response.names->Contains(name)) exceptions.emplace_back(name, acked_.Get(name));
+    }
+  }
+  acked.Set(std::move(exceptions));
+  return acked;
 }
 
 Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time now) {
   Settled settled;
   const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
   if (!settled.known) return settled;
-  if (in_flight_.empty() && !undecided_) {
+  if (taken.back().full != nullptr) {
+    acked_ = AckedBy(taken.back());
+  } else if (in_flight_.empty() && !undecided_) {
     // Everything that was sent is acknowledged now, but for what was refused and is not sent again yet.
     Holding acked = sent_;
     std::vector<Holding::Exception> unsent;
@@ -278,9 +318,44 @@ Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time n
         const Fragment* fragment = target_->Find(name);
         return fragment != nullptr && fragment->version() == version && acked.Is(fragment);
       },
-      [this](const std::string& name) { return acked_.Get(name).fragment(); });
+      [this](const std::string& name) { return acked_.Get(name); });
   Restore(settled.refused);
   return settled;
+}
+
+void Subscription::FindCarried(const std::vector<InFlight>& taken, std::map<std::string, FragmentPtr>* carried,
+                               std::set<std::string>* unanswered) const {
+  const InFlight& refused = taken.back();
+  if (refused.full != nullptr) {
+    // A full state repeats what those before it brought.
+    for (const InFlight& response : taken) {
+      for (const Change& change : response.changes) {
+        if (Covers(change.name)) carried->insert_or_assign(change.name, nullptr);
+      }
+    }
+    refused.full->ForEach([&](const FragmentPtr& fragment) {
+      const bool told = refused.names == nullptr || refused.names->Contains(fragment->name());
+      if (told && Covers(fragment->name())) carried->insert_or_assign(fragment->name(), fragment);
+    });
+    return;
+  }
+  for (const InFlight& response : taken) {
+    for (const Change& change : response.changes) {
+      if (!Covers(change.name)) continue;
+      if (&response == &refused) {
+        carried->insert_or_assign(change.name, change.fragment);
+      } else {
+        unanswered->insert(change.name);
+      }
+    }
+  }
+  // What a later response brings is judged by the answer to that one.
+  for (const InFlight& response : in_flight_) {
+    for (const Change& change : response.changes) {
+      carried->erase(change.name);
+      unanswered->erase(change.name);
+    }
+  }
 }
 
 Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::string_view error, absl::Time now) {
@@ -288,35 +363,37 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
   if (!settled.known) return settled;
   last_error_ = std::string(error);
-  // A full state repeats what earlier unanswered ones brought; otherwise only the refused message is refused, and what
-  // came before it is sent again.
+  // A newer full state is on its way: the answer to that one says all.
+  if (taken.back().full != nullptr && !in_flight_.empty()) return settled;
+
   std::map<std::string, FragmentPtr> carried;
-  std::vector<Holding::Exception> unknown;
-  for (const InFlight& response : taken) {
-    const bool accused = removals_ == Removals::kByAbsence || &response == &taken.back();
-    for (const Change& change : response.changes) {
-      if (!Covers(change.name)) continue;
-      if (accused) {
-        carried.insert_or_assign(change.name, change.fragment);
-      } else if (!carried.contains(change.name)) {
-        carried.emplace(change.name, nullptr);
-        unknown.emplace_back(change.name, Held::Unknown());
+  std::set<std::string> unknown;
+  FindCarried(taken, &carried, &unknown);
+  std::vector<Refusals::Suspect> suspects;
+  for (const auto& [name, fragment] : carried) {
+    if (fragment == nullptr || acked_.Get(name).Is(fragment.get())) continue;
+    suspects.push_back({name, fragment->version()});
+    unknown.insert(name);
+  }
+  if (suspects.empty()) {
+    // Sending the same again would be refused again.
+    undecided_ = true;
+  } else {
+    // Maybe nothing of it was applied: not the removals either, nor what was asked for once more.
+    for (const auto& [name, fragment] : carried) {
+      if (fragment == nullptr) {
+        unknown.insert(name);
+      } else if (taken.back().full == nullptr && !unknown.contains(name)) {
+        resend_.insert(name);
       }
     }
   }
-  std::vector<Refusals::Suspect> suspects;
-  for (const auto& [name, fragment] : carried) {
-    if (fragment != nullptr && !acked_.Get(name).Is(fragment.get())) suspects.push_back({name, fragment->version()});
-  }
-  if (suspects.empty()) undecided_ = true;
-  for (const Refusals::Suspect& suspect : suspects) {
-    const bool listed = std::any_of(unknown.begin(), unknown.end(),
-                                    [&](const Holding::Exception& e) { return e.first == suspect.name; });
-    if (!listed) unknown.emplace_back(suspect.name, Held::Unknown());
-  }
-  sent_.Set(std::move(unknown));
+  std::vector<Holding::Exception> marks;
+  marks.reserve(unknown.size());
+  for (const std::string& name : unknown) marks.emplace_back(name, Held::Unknown());
+  sent_.Set(std::move(marks));
   settled.refused = refusals_.OnNack(std::move(suspects), error,
-                                     [this](const std::string& name) { return acked_.Get(name).fragment(); });
+                                     [this](const std::string& name) { return acked_.Get(name); });
   Restore(settled.refused);
   refusals_.OnTarget(*target_);
   return settled;

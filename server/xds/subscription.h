@@ -42,7 +42,7 @@ class Subscription {
     std::vector<Change> changes;          // removals, then the others, each sorted by name
     std::vector<std::string> kept_back;   // differ too, but wait for something (sorted)
     std::vector<Holding::Exception> unchanged;  // looked at and left as the client has them (sorted)
-    bool answer_due = false;              // an answer is owed even if there is nothing to say
+    bool answer_due = false;              // an answer is owed even if there is nothing to say, now or soon
 
     bool empty() const { return changes.empty() && !answer_due; }
     // Nothing to send and nothing that waits.
@@ -143,6 +143,8 @@ class Subscription {
   const Holding& sent() const { return sent_; }
   Refusals& refusals() { return refusals_; }
   const Refusals& refusals() const { return refusals_; }
+  // Whether anything that the client is interested in is refused or on trial.
+  bool refusing() const;
   // The newest error text; "" when nothing is refused.
   const std::string& last_error() const { return last_error_; }
 
@@ -153,20 +155,30 @@ class Subscription {
   struct InFlight {
     std::string nonce;
     std::vector<Change> changes;
+    TypeSetPtr full;   // the whole state that the response told; null where it told changes only
+    NameSetPtr names;  // those of `full` that it carried; null for all
     Revision revision;
     absl::Time sent_at;
   };
 
-  // What should go under a name: null with `left_out` when its content is refused and nothing good is known.
+  // What should go under a name: null with `left_out` when its content is refused and nothing good is known; the client
+  // may have something then, or certainly has nothing.
   struct Wanted {
     FragmentPtr fragment;
     bool left_out = false;
+    bool may_hold = false;
   };
   Wanted Want(absl::string_view name) const;
   // Takes the response and those before it from what is in flight, oldest first; none when the nonce is not outstanding.
   std::vector<InFlight> TakeSettled(const std::string& nonce, absl::Time now, Settled* settled);
   // What the client has is `base` now, but for what `pending` left unsent; the first `sent` changes were sent.
   void MoveSent(const Pending& pending, size_t sent, TypeSetPtr base);
+  // What the client has, as its acknowledgement of a full state says.
+  Holding AckedBy(const InFlight& response) const;
+  // What the refused one of `taken`, the last, carried, and what is to be sent again since others were not answered.
+  void FindCarried(const std::vector<InFlight>& taken, std::map<std::string, FragmentPtr>* carried,
+                   std::set<std::string>* unanswered) const;
+  // Guilty resources are not at the client: it has what it acknowledged before, or something that nobody knows.
   void Restore(const std::vector<std::string>& guilty);
 
   const ResourceType* const type_;
@@ -188,7 +200,7 @@ class Subscription {
   bool continuing_ = false;
   bool anything_settled_ = false;
   // Whether something was settled without being acknowledged and is not sent again, so that what is acknowledged has to be
-  // kept name by name.
+  // kept name by name. (Of a full state it is known as a whole.)
   bool undecided_ = false;
   absl::Duration first_overrun_wait_;
   absl::Duration overrun_wait_;

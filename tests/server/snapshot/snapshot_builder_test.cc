@@ -1,0 +1,199 @@
+#include "server/snapshot/snapshot_builder.h"
+
+#include <catch2/catch.hpp>
+
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/hash.h"
+#include "storage/model/change_set.h"
+#include "storage/model/resource.h"
+#include "tests/testing/xds_bodies.h"
+
+namespace signalbox {
+namespace {
+
+testing::XdsBodies& Bodies() {
+  static auto* const bodies = new testing::XdsBodies();
+  return *bodies;
+}
+
+const SnapshotBuilder& Builder() {
+  static const auto* const builder = new SnapshotBuilder(&Bodies().registry(), &Bodies().references());
+  return *builder;
+}
+
+const NodeGroupName kGroup = {"default", "default"};
+
+Record RecordOf(std::string body, std::vector<std::string> targets = {}) {
+  Record record;
+  record.body = std::move(body);
+  record.targets = std::move(targets);
+  return record;
+}
+
+Resource Stored(const ResourceKey& key, const Record& record) {
+  return {key, std::make_shared<const Record>(record), record.Hash(), Sha256(record.body), Revision{1}};
+}
+
+Resource Cluster(const std::string& name, const std::string& tag, std::vector<std::string> targets = {}) {
+  return Stored({"default", "cluster", name}, RecordOf(Bodies().Body({"cluster", name, tag, {}}), std::move(targets)));
+}
+
+HeadState StateOf(std::vector<Resource> resources, int64_t revision = 1) {
+  HeadState state;
+  state.head.revision = Revision{revision};
+  state.resources = std::move(resources);
+  return state;
+}
+
+const TypeSet& Clusters(const Snapshot& snapshot) {
+  return *snapshot.types[Bodies().registry().FindByShortName("cluster")->index()];
+}
+
+TEST_CASE("a snapshot has every type, each with the group's resources", "[snapshot_builder]") {
+  const auto snapshot = Builder().Build(
+      kGroup,
+      StateOf({Cluster("a", "1"), Cluster("mine", "1", {"default", "edge"}), Cluster("other", "1", {"edge"}),
+               Stored({"elsewhere", "cluster", "b"}, RecordOf(Bodies().Body({"cluster", "b", "1", {}}))),
+               Stored({"default", "route", "r"}, RecordOf(Bodies().Body({"route", "r", "1", {"a"}})))},
+              7),
+      nullptr);
+  REQUIRE(snapshot.ok());
+  CHECK((*snapshot)->revision == Revision{7});
+  CHECK((*snapshot)->group == kGroup);
+  REQUIRE((*snapshot)->types.size() == Bodies().registry().in_push_order().size());
+  CHECK(Clusters(**snapshot).size() == 2);
+  CHECK(Clusters(**snapshot).Contains("a"));
+  CHECK(Clusters(**snapshot).Contains("mine"));
+  CHECK(Clusters(**snapshot).Find("a")->references().names == std::vector<Reference>{{"endpoints", "a"}});
+  const auto edge = Builder().Build({"default", "edge"}, StateOf({Cluster("other", "1", {"edge"})}), nullptr);
+  CHECK(Clusters(**edge).Contains("other"));
+}
+
+TEST_CASE("an empty store gives a snapshot of nothing", "[snapshot_builder]") {
+  const auto snapshot = Builder().Build(kGroup, StateOf({}, 0), nullptr);
+  REQUIRE(snapshot.ok());
+  for (const TypeSetPtr& set : (*snapshot)->types) CHECK(set == TypeSet::Empty());
+}
+
+TEST_CASE("what cannot be published is refused by name and reason", "[snapshot_builder]") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  const auto check = [&](const ResourceKey& key, const std::string& body, const std::string& why) {
+    CAPTURE(why);
+    const absl::Status build = Builder().Build(kGroup, StateOf({Stored(key, RecordOf(body))}), nullptr).status();
+    CHECK(build.code() == absl::StatusCode::kInvalidArgument);
+    CHECK(absl::StrContains(build.message(), key.ToString()));
+    CHECK(absl::StrContains(build.message(), why));
+    RevisionChanges changes;
+    changes.info.revision = Revision{2};
+    changes.upserts = {Stored(key, RecordOf(body))};
+    CHECK(Builder().Advance(*base, {changes}).status() == build);
+    ChangeSet set;
+    set.upserts = {{key, RecordOf(body)}};
+    CHECK(Builder().Check(*base, {}, set) == build);
+  };
+  check({"default", "volcano", "a"}, "", "there is no type \"volcano\"");
+  check({"default", "cluster", "a"}, "\xff\xff\xff", "");
+  check({"default", "cluster", "a"}, Bodies().Body({"cluster", "b", "1", {}}), "\"b\"");
+  check({"default", "endpoints", "a"}, Bodies().Body({"endpoints", "b", "1", {}}), "cluster_name is \"b\"");
+  RevisionChanges removal;
+  removal.removals = {{"default", "volcano", "a"}};
+  CHECK(Builder().Advance(*base, {removal}).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE("unchanged resources and types are the same objects as before", "[snapshot_builder]") {
+  const auto first = *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "1")}), nullptr);
+  const auto second = *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "2")}, 2), first);
+  CHECK(*Clusters(*second).FindPtr("a") == *Clusters(*first).FindPtr("a"));
+  CHECK(*Clusters(*second).FindPtr("b") != *Clusters(*first).FindPtr("b"));
+  const auto third = *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "2")}, 3), second);
+  CHECK(third->types == second->types);
+  CHECK(third->revision == Revision{3});
+  // A change of labels alone, and one that is of no concern to the group.
+  RevisionChanges changes;
+  changes.info.revision = Revision{4};
+  Record labelled = RecordOf(Bodies().Body({"cluster", "a", "1", {}}));
+  labelled.labels["team"] = "x";
+  changes.upserts = {Stored({"default", "cluster", "a"}, labelled), Cluster("c", "1", {"edge"})};
+  const auto fourth = *Builder().Advance(*third, {changes});
+  CHECK(fourth->types == third->types);
+  CHECK(fourth->revision == Revision{4});
+}
+
+TEST_CASE("a resource that is for other groups now goes", "[snapshot_builder]") {
+  const auto first = *Builder().Build(kGroup, StateOf({Cluster("a", "1")}), nullptr);
+  RevisionChanges changes;
+  changes.info.revision = Revision{2};
+  changes.upserts = {Cluster("a", "1", {"edge"})};
+  CHECK(Clusters(**Builder().Advance(*first, {changes})).size() == 0);
+}
+
+TEST_CASE("a change is checked on top of those since the base", "[snapshot_builder]") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  ChangeSet set;
+  set.upserts = {{{"default", "cluster", "a"}, RecordOf(Bodies().Body({"cluster", "a", "1", {}}))}};
+  set.removals = {{"default", "cluster", "never"}};
+  RevisionChanges since;
+  since.info.revision = Revision{2};
+  since.upserts = {Cluster("b", "1")};
+  CHECK(Builder().Check(*base, {since}, set).ok());
+  CHECK(Builder().Check(*base, {}, ChangeSet{}).ok());
+}
+
+TEST_CASE("building at once and advancing step by step give equal sets", "[snapshot_builder]") {
+  const unsigned seed = Catch::rngSeed() != 0 ? Catch::rngSeed() : 4711u;
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const std::vector<std::string> types = Bodies().registry().short_names();
+  std::map<ResourceKey, Resource> rows;
+  SnapshotPtr advanced = *Builder().Build(kGroup, StateOf({}, 0), nullptr);
+  for (int64_t revision = 1; revision <= 120;) {
+    // Several commits may become one snapshot.
+    std::vector<RevisionChanges> several;
+    for (unsigned commits = 1 + random() % 3; commits > 0; --commits, ++revision) {
+      RevisionChanges changes;
+      changes.info.revision = Revision{revision};
+      std::map<ResourceKey, bool> touched;
+      for (unsigned i = 0; i < 1 + random() % 6; ++i) {
+        const std::string type = types[random() % types.size()];
+        const std::string name = absl::StrCat("n", random() % 30);
+        const ResourceKey key = {random() % 10 == 0 ? "elsewhere" : "default", type, name};
+        if (!touched.emplace(key, true).second) continue;
+        if (random() % 3 == 0) {
+          changes.removals.push_back(key);
+          rows.erase(key);
+          continue;
+        }
+        std::vector<std::string> targets;
+        if (random() % 4 == 0) targets = {random() % 2 == 0 ? "default" : "edge"};
+        const Resource row =
+            Stored(key, RecordOf(Bodies().Body({type, name, absl::StrCat(random() % 4), {}}), targets));
+        changes.upserts.push_back(row);
+        rows.insert_or_assign(key, row);
+      }
+      several.push_back(std::move(changes));
+    }
+    const auto next = Builder().Advance(*advanced, several);
+    REQUIRE(next.ok());
+    std::vector<Resource> all;
+    for (const auto& [key, row] : rows) all.push_back(row);
+    const auto built = Builder().Build(kGroup, StateOf(all, revision - 1), nullptr);
+    REQUIRE(built.ok());
+    REQUIRE((*built)->revision == (*next)->revision);
+    for (size_t i = 0; i < types.size(); ++i) {
+      REQUIRE((*built)->types[i]->hash() == (*next)->types[i]->hash());
+      REQUIRE((*built)->types[i]->size() == (*next)->types[i]->size());
+    }
+    advanced = *next;
+  }
+}
+
+}  // namespace
+}  // namespace signalbox

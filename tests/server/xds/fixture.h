@@ -1,0 +1,214 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/fleet/fleet.h"
+#include "server/snapshot/snapshot_cache.h"
+#include "server/snapshot/snapshot_diff.h"
+#include "server/snapshot/type_set_interner.h"
+#include "server/xds/name_set.h"
+#include "server/xds/node_memory.h"
+#include "server/xds/session.h"
+#include "server/xds/stream.h"
+#include "server/xds/wire.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_timers.h"
+#include "tests/testing/xds_bodies.h"
+
+namespace signalbox::testing {
+
+// A wire that keeps what is written. Writes are finished by the test.
+class RecordingWire : public Wire {
+ public:
+  struct Written {
+    std::string bytes;
+    const ResourceType* type;
+    std::string nonce;
+    size_t resource_count;
+    size_t announced_size;  // Response::ByteSize
+  };
+
+  void Write(Response response) override;
+  void Finish(const absl::Status& status) override;
+
+  // The write that has not left yet.
+  std::optional<Written> in_flight;
+  // How the stream was ended from the server's side.
+  std::optional<absl::Status> finished;
+  // Broken promises of the Wire's user: two writes at once, something after Finish.
+  std::vector<std::string> violations;
+};
+
+// Keeps what streams tell.
+class RecordingObserver : public StreamObserver {
+ public:
+  void OnConnected(const ClientInfo& client, Variant variant) override { ++connected; }
+  void OnDisconnected(const ClientInfo& client, Variant variant) override { ++disconnected; }
+  void OnWrite(const ClientInfo& client, const Response& response) override { ++writes; }
+  void OnEvent(const ClientInfo& client, const SessionEvent& event) override { events.push_back(event); }
+
+  int connected = 0;
+  int disconnected = 0;
+  int writes = 0;
+  std::vector<SessionEvent> events;
+};
+
+// All that a daemon has around its streams, with a clock and timers of the test's. Not synchronised.
+class Server {
+ public:
+  // An edit of what is published; without a tag the resource is taken out.
+  struct Edit {
+    XdsBodies::Spec spec;
+    bool remove = false;
+  };
+
+  // `bodies` and `clock` must outlive this object.
+  Server(XdsBodies* bodies, FakeClock* clock);
+
+  // The next revision: what was published, with `edits`.
+  void Publish(const std::vector<Edit>& edits);
+  // The same revision once more, as another daemon on the same store would have it.
+  void PublishAs(const Server& other);
+  const SnapshotPtr& snapshot() const { return snapshot_; }
+
+  // A stream on `wire`, which must outlive it.
+  std::shared_ptr<Stream> Open(Variant variant, RecordingWire* wire);
+  // A session on its own.
+  std::unique_ptr<Session> MakeSession(Variant variant);
+
+  XdsBodies& bodies() { return *bodies_; }
+  const Fleet& fleet() const { return fleet_; }
+  RecordingObserver& observer() { return observer_; }
+  FakeTimers& timers() { return timers_; }
+  SnapshotCache& cache() { return cache_; }
+  NodeMemories& memories() { return memories_; }
+  SessionContext& session_context() { return session_context_; }
+  const StreamContext& stream_context() const { return stream_context_; }
+
+ private:
+  XdsBodies* const bodies_;
+  FakeClock* const clock_;
+  FakeTimers timers_;
+  DiffCache diffs_;
+  TypeSetInterner sets_;
+  NameSetInterner names_;
+  NodeMemories memories_;
+  Fleet fleet_;
+  SnapshotCache cache_;
+  RecordingObserver observer_;
+  SessionContext session_context_;
+  StreamContext stream_context_;
+  SnapshotPtr snapshot_;
+  int streams_ = 0;
+};
+
+// A response, read as the generated classes read it.
+struct Message {
+  const ResourceType* type = nullptr;
+  std::string nonce;
+  std::string version;        // version_info or system_version_info
+  std::string control_plane;  // its identifier, "" if absent
+  std::map<std::string, std::string> resources;  // name -> tag
+  std::map<std::string, std::vector<std::string>> endpoints_of;  // of clusters: what they refer to
+  std::vector<std::string> removed;
+  size_t bytes = 0;
+};
+
+// Reads what was written; adds to `violations` what no response may be, whatever came before it: unknown bytes (every
+// body must be one of `bodies`), another type in an Any (XDS C6), a name twice or in both lists (D12), no nonce (C3), no
+// version (D10), an announced size or count that is not the real one.
+Message ReadResponse(Variant variant, const RecordingWire::Written& written, const XdsBodies& bodies,
+                     std::vector<std::string>* violations);
+
+// What a client has seen of one stream, so that each message can be held against what went before: nonces are distinct
+// (C3), the first response says who the server is (C9), nothing comes for a type that was not asked for (C7, C13), nothing
+// is sent that the client has, unless something asks for it (C8): a new name or one that is asked for again (W10, D2), a
+// refusal, a cluster before its endpoints (W13, D11), a subscription made afresh (W4, W5).
+class WireCheck {
+ public:
+  WireCheck(Variant variant, std::set<std::string>* nonces, std::vector<std::string>* violations)
+      : variant_(variant), nonces_(nonces), violations_(violations) {}
+
+  struct Request {
+    const ResourceType* type = nullptr;
+    bool error = false;
+    std::string nonce;
+    std::string version;              // SotW
+    std::vector<std::string> names;   // SotW: all; delta: subscribed
+    std::vector<std::string> dropped;  // delta: unsubscribed
+    std::map<std::string, std::string> initial;  // delta: name -> tag or any text
+  };
+  void OnRequest(const Request& request);
+  void OnResponse(const Message& message);
+  // The next message of the type may repeat what the client has.
+  void AllowAll(const ResourceType* type) { types_[type].all_asked = true; }
+  // The resource is deleted, which a SotW client of this type is not told (W9): it may be sent again when it is there
+  // again, although the client has it.
+  void OnDeleted(const ResourceType* type, const std::string& name) {
+    if (variant_ == Variant::kSotw && !type->full_state_in_sotw()) types_[type].unknown.insert(name);
+  }
+
+ private:
+  struct State {
+    bool active = false;
+    bool wildcard = false;
+    bool named = false;
+    bool settled = false;
+    std::set<std::string> names;
+    std::map<std::string, std::string> has;  // name -> tag
+    std::set<std::string> unknown;           // may have anything
+    std::set<std::string> asked;             // asked for, whatever the client has
+    bool all_asked = false;                  // everything is, once
+    bool anything = false;                   // what it has is not known: from before the stream
+    std::map<std::string, Message> unanswered;
+  };
+  bool Covers(const State& state, const std::string& name) const {
+    return state.wildcard || state.names.contains(name);
+  }
+  void Settle(State& state, const Request& request);
+  void Violation(const Message& message, absl::string_view what);
+
+  const Variant variant_;
+  std::set<std::string>* const nonces_;
+  std::vector<std::string>* const violations_;
+  std::map<const ResourceType*, State> types_;
+  std::set<std::string> endpoints_due_;  // of clusters that came before endpoints were asked for
+  bool introduced_ = false;
+};
+
+// A node that asks for something, for requests made by hand.
+struct TestNode {
+  std::string id = "n1";
+  std::string agent = "envoy";
+  std::string version = "1.40.0";
+};
+
+// The requests, serialised. An empty nonce, version or error is left out.
+struct SotwRequest {
+  std::string type_url;
+  std::vector<std::string> names;
+  std::string nonce;
+  std::string version;
+  std::optional<std::string> error;
+};
+struct DeltaRequest {
+  std::string type_url;
+  std::vector<std::string> subscribe;
+  std::vector<std::string> unsubscribe;
+  std::map<std::string, std::string> initial;
+  std::string nonce;
+  std::optional<std::string> error;
+};
+std::string Encode(const SotwRequest& request, const TestNode* node);
+std::string Encode(const DeltaRequest& request, const TestNode* node);
+
+}  // namespace signalbox::testing

@@ -1,0 +1,134 @@
+#include "tests/testing/xds_bodies.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace signalbox::testing {
+namespace {
+
+// The tag, padded as it says.
+std::string Padded(const std::string& tag) {
+  const size_t at = tag.find('@');
+  if (at == std::string::npos) return tag;
+  return tag + std::string(static_cast<size_t>(std::atoi(tag.c_str() + at + 1)) << 10, '.');
+}
+
+std::string Cluster(const XdsBodies::Spec& spec) {
+  const bool is_static = !spec.refers_to.empty() && spec.refers_to.front() == "static";
+  return absl::StrCat(R"({"name":")", spec.name, R"(","alt_stat_name":")", Padded(spec.tag), R"(",)",
+                      is_static ? R"("type":"STATIC"})"
+                                : R"("type":"EDS","eds_cluster_config":{"eds_config":{"ads":{}}}})");
+}
+
+std::string Endpoints(const XdsBodies::Spec& spec) {
+  return absl::StrCat(R"({"cluster_name":")", spec.name, R"(","endpoints":[{"lb_endpoints":[{"endpoint":{"hostname":")",
+                      Padded(spec.tag),
+                      R"(","address":{"socket_address":{"address":"127.0.0.1","port_value":80}}}}]}]})");
+}
+
+std::string Route(const XdsBodies::Spec& spec) {
+  std::vector<std::string> routes;
+  for (const std::string& cluster : spec.refers_to) {
+    routes.push_back(absl::StrCat(R"({"match":{"prefix":"/"},"route":{"cluster":")",
+                                  absl::StripPrefix(cluster, "cluster/"), R"("}})"));
+  }
+  return absl::StrCat(R"({"name":")", spec.name, R"(","virtual_hosts":[{"name":")", Padded(spec.tag),
+                      R"(","domains":["*"],"routes":[)", absl::StrJoin(routes, ","), "]}]}");
+}
+
+std::string Listener(const XdsBodies::Spec& spec) {
+  std::vector<std::string> chains;
+  for (const std::string& reference : spec.refers_to) {
+    std::string config;
+    absl::string_view name = reference;
+    if (absl::ConsumePrefix(&name, "route/")) {
+      config = absl::StrCat(
+          R"("@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",)",
+          R"("stat_prefix":"h","rds":{"config_source":{"ads":{}},"route_config_name":")", name, R"("})");
+    } else {
+      absl::ConsumePrefix(&name, "cluster/");
+      config = absl::StrCat(
+          R"("@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",)",
+          R"("stat_prefix":"t","cluster":")", name, R"(")");
+    }
+    chains.push_back(absl::StrCat(R"({"filters":[{"name":"f","typed_config":{)", config, "}}]}"));
+  }
+  return absl::StrCat(R"({"name":")", spec.name, R"(","stat_prefix":")", Padded(spec.tag), R"(","filter_chains":[)",
+                      absl::StrJoin(chains, ","), "]}");
+}
+
+std::string Json(const XdsBodies::Spec& spec) {
+  if (spec.type == "cluster") return Cluster(spec);
+  if (spec.type == "endpoints") return Endpoints(spec);
+  if (spec.type == "route") return Route(spec);
+  SB_CHECK(spec.type == "listener");
+  return Listener(spec);
+}
+
+}  // namespace
+
+XdsBodies::XdsBodies() {
+  auto descriptors = Descriptors::Create();
+  SB_CHECK(descriptors.ok());
+  descriptors_ = *std::move(descriptors);
+  references_ = std::make_unique<References>(descriptors_.get());
+}
+
+std::string XdsBodies::Body(const Spec& spec) {
+  const ResourceType* type = registry_.FindByShortName(spec.type);
+  SB_CHECK(type != nullptr);
+  const auto message = descriptors_->New(descriptors_->FindMessage(type->message_name()));
+  SB_CHECK(google::protobuf::util::JsonStringToMessage(Json(spec), message.get()).ok());
+  return SerializeDeterministic(*message);
+}
+
+FragmentPtr XdsBodies::Make(const Spec& spec) {
+  FragmentPtr& made =
+      made_[absl::StrCat(spec.type, "/", spec.name, "=", spec.tag, ">", absl::StrJoin(spec.refers_to, ","))];
+  if (made != nullptr) return made;
+  const ResourceType* type = registry_.FindByShortName(spec.type);
+  const std::string body = Body(spec);
+  auto references = references_->Of(*type, body);
+  SB_CHECK(references.ok());
+  made = std::make_shared<const Fragment>(type->type_url(), spec.name, body, Sha256(body), *std::move(references));
+  known_[{type->type_url(), body}] = {spec.name, spec.tag};
+  tags_[absl::StrCat(type->type_url(), "/", spec.name, "=", made->version())] = spec.tag;
+  versions_[absl::StrCat(type->type_url(), "/", spec.name, "=", spec.tag)] = made->version();
+  return made;
+}
+
+std::pair<std::string, std::string> XdsBodies::NameAndTag(absl::string_view type_url, absl::string_view body) const {
+  const auto found = known_.find({std::string(type_url), std::string(body)});
+  return found == known_.end() ? std::pair<std::string, std::string>() : found->second;
+}
+
+std::string XdsBodies::TagOfVersion(absl::string_view type_url, absl::string_view name,
+                                    absl::string_view version) const {
+  const auto found = tags_.find(absl::StrCat(type_url, "/", name, "=", version));
+  return found == tags_.end() ? "" : found->second;
+}
+
+std::string XdsBodies::VersionOfTag(absl::string_view type_url, absl::string_view name, absl::string_view tag) const {
+  const auto found = versions_.find(absl::StrCat(type_url, "/", name, "=", tag));
+  return found == versions_.end() ? "" : found->second;
+}
+
+std::vector<std::string> XdsBodies::EndpointsOf(absl::string_view cluster_body) const {
+  std::vector<std::string> names;
+  const auto references = references_->Of(*registry_.FindByShortName("cluster"), cluster_body);
+  SB_CHECK(references.ok());
+  for (const Reference& reference : references->names) {
+    if (reference.type == "endpoints") names.push_back(reference.name);
+  }
+  return names;
+}
+
+}  // namespace signalbox::testing
