@@ -16,7 +16,8 @@ constexpr absl::string_view kReasonUrl = "signalbox/reason";
 // Each part as its length in four bytes, then its bytes.
 void AppendPart(absl::string_view part, std::string* out) {
   const auto size = static_cast<uint32_t>(part.size());
-  for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(size >> shift & 0xff));
+  for (int shift = 0; shift < 32; shift += 8)
+    out->push_back(static_cast<char>(size >> shift & 0xff));
   absl::StrAppend(out, part);
 }
 
@@ -34,7 +35,8 @@ std::string TakePart(absl::string_view* in) {
 }  // namespace
 
 std::string FieldViolation::ToString() const {
-  return absl::StrCat(subject, subject.empty() ? "" : ": ", field, field.empty() ? "" : ": ", description);
+  return absl::StrCat(subject, subject.empty() ? "" : ": ", field, field.empty() ? "" : ": ",
+                      description);
 }
 
 absl::Status WithViolations(absl::Status status, const std::vector<FieldViolation>& violations) {

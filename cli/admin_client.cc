@@ -45,18 +45,23 @@ absl::Status ProbeSocket(absl::string_view target, const std::string& path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", target, "\" is not a path that a socket can have"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", target, "\" is not a path that a socket can have"));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return absl::ResourceExhaustedError(absl::StrCat("cannot make a socket: ", std::strerror(errno)));
-  const int failed = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
+  if (fd < 0)
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot make a socket: ", std::strerror(errno)));
+  const int failed =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
   close(fd);
   if (failed == 0) return absl::OkStatus();
   if (failed == EACCES || failed == EPERM) {
     return absl::PermissionDeniedError(absl::StrCat("no permission to use the socket ", path));
   }
-  return NotConnected(target, failed == ECONNREFUSED ? "nobody listens on this socket" : std::strerror(failed));
+  return NotConnected(
+      target, failed == ECONNREFUSED ? "nobody listens on this socket" : std::strerror(failed));
 }
 
 }  // namespace
@@ -75,7 +80,8 @@ struct AdminClient::Connection {
       if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN) {
         return NotConnected(target, "nobody answers there");
       }
-      if (!channel->WaitForStateChange(state, deadline)) return NotConnected(target, "no answer within the timeout");
+      if (!channel->WaitForStateChange(state, deadline))
+        return NotConnected(target, "no answer within the timeout");
     }
   }
 
@@ -83,9 +89,9 @@ struct AdminClient::Connection {
 
   // One request and its answer.
   template <typename Stub, typename Request, typename Response>
-  absl::StatusOr<Response> Call(Stub* stub,
-                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                                const Request& request, absl::Duration timeout, WhenDown when_down) {
+  absl::StatusOr<Response> Call(
+      Stub* stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+      const Request& request, absl::Duration timeout, WhenDown when_down) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
     context.set_wait_for_ready(when_down == WhenDown::kWait);
@@ -105,9 +111,11 @@ AdminClient::AdminClient(std::unique_ptr<Connection> connection, absl::Duration 
 
 AdminClient::~AdminClient() = default;
 
-absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::string& target, absl::Duration timeout) {
+absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::string& target,
+                                                                  absl::Duration timeout) {
   absl::string_view path = target;
-  if (absl::ConsumePrefix(&path, kUnixPrefix)) SB_RETURN_IF_ERROR(ProbeSocket(target, std::string(path)));
+  if (absl::ConsumePrefix(&path, kUnixPrefix))
+    SB_RETURN_IF_ERROR(ProbeSocket(target, std::string(path)));
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -117,7 +125,8 @@ absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::str
   arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
   auto connection = std::make_unique<Connection>();
   connection->target = target;
-  connection->channel = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  connection->channel =
+      grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
   SB_RETURN_IF_ERROR(
       connection->Wait(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout)));
   connection->config = admin::v1::ConfigService::NewStub(connection->channel);
@@ -126,40 +135,44 @@ absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::str
   return std::unique_ptr<AdminClient>(new AdminClient(std::move(connection), timeout));
 }
 
-absl::StatusOr<admin::v1::ApplyResponse> AdminClient::Apply(const admin::v1::ApplyRequest& request) {
+absl::StatusOr<admin::v1::ApplyResponse> AdminClient::Apply(
+    const admin::v1::ApplyRequest& request) {
   if (const size_t bytes = request.ByteSizeLong(); bytes > kMaxAdminRequestBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("the request is too large: ", bytes, " bytes, the limit is ",
-                                                   kMaxAdminRequestBytes, "; apply it in parts"));
+    return absl::InvalidArgumentError(absl::StrCat("the request is too large: ", bytes,
+                                                   " bytes, the limit is ", kMaxAdminRequestBytes,
+                                                   "; apply it in parts"));
   }
   const absl::Time start = absl::Now();
   absl::StatusOr<admin::v1::ApplyResponse> response =
-      connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::Apply, request, timeout_,
-                        Connection::WhenDown::kFail);
+      connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::Apply, request,
+                        timeout_, Connection::WhenDown::kFail);
   const absl::Duration rest = timeout_ - (absl::Now() - start);
   if (!absl::IsUnavailable(response.status()) || rest <= absl::ZeroDuration()) return response;
-  return connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::Apply, request, rest,
-                           Connection::WhenDown::kWait);
+  return connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::Apply,
+                           request, rest, Connection::WhenDown::kWait);
 }
 
 absl::StatusOr<admin::v1::Resource> AdminClient::Get(const admin::v1::ResourceName& name) {
   admin::v1::GetRequest request;
   *request.mutable_name() = name;
-  return connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::Get, request, timeout_,
-                           Connection::WhenDown::kFail);
+  return connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::Get, request,
+                           timeout_, Connection::WhenDown::kFail);
 }
 
-absl::StatusOr<std::vector<admin::v1::Resource>> AdminClient::List(const std::string& namespace_name,
-                                                                   const std::string& kind) {
+absl::StatusOr<std::vector<admin::v1::Resource>> AdminClient::List(
+    const std::string& namespace_name, const std::string& kind) {
   std::vector<admin::v1::Resource> resources;
   admin::v1::ListRequest request;
   request.set_namespace_(namespace_name);
   request.set_kind(kind);
   request.set_page_size(kPageSize);
   do {
-    SB_ASSIGN_OR_RETURN(admin::v1::ListResponse page,
-                        connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::List, request,
-                                          timeout_, Connection::WhenDown::kFail));
-    std::move(page.mutable_resources()->begin(), page.mutable_resources()->end(), std::back_inserter(resources));
+    SB_ASSIGN_OR_RETURN(
+        admin::v1::ListResponse page,
+        connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::List, request,
+                          timeout_, Connection::WhenDown::kFail));
+    std::move(page.mutable_resources()->begin(), page.mutable_resources()->end(),
+              std::back_inserter(resources));
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   return resources;
@@ -171,10 +184,12 @@ absl::StatusOr<AdminClient::Nodes> AdminClient::ListNodes(const std::string& id)
   request.set_id(id);
   request.set_page_size(kPageSize);
   do {
-    SB_ASSIGN_OR_RETURN(admin::v1::ListNodesResponse page,
-                        connection_->Call(connection_->nodes.get(), &admin::v1::NodesService::Stub::List, request,
-                                          timeout_, Connection::WhenDown::kFail));
-    std::move(page.mutable_nodes()->begin(), page.mutable_nodes()->end(), std::back_inserter(nodes.nodes));
+    SB_ASSIGN_OR_RETURN(
+        admin::v1::ListNodesResponse page,
+        connection_->Call(connection_->nodes.get(), &admin::v1::NodesService::Stub::List, request,
+                          timeout_, Connection::WhenDown::kFail));
+    std::move(page.mutable_nodes()->begin(), page.mutable_nodes()->end(),
+              std::back_inserter(nodes.nodes));
     nodes.revision = page.revision();
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
@@ -182,8 +197,8 @@ absl::StatusOr<AdminClient::Nodes> AdminClient::ListNodes(const std::string& id)
 }
 
 absl::StatusOr<admin::v1::InfoResponse> AdminClient::Info() {
-  return connection_->Call(connection_->system.get(), &admin::v1::SystemService::Stub::Info, admin::v1::InfoRequest(),
-                           timeout_, Connection::WhenDown::kFail);
+  return connection_->Call(connection_->system.get(), &admin::v1::SystemService::Stub::Info,
+                           admin::v1::InfoRequest(), timeout_, Connection::WhenDown::kFail);
 }
 
 absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const Context& context) {
@@ -197,7 +212,8 @@ Failure AdminFailure(const absl::Status& status) {
   if (reason == AdminClient::kNotConnected) {
     failure.hint = "is the daemon running? start it with: signalbox serve";
   } else if (absl::IsPermissionDenied(status)) {
-    failure.hint = "the socket is for its owner and its group: use the same user, or join the group";
+    failure.hint =
+        "the socket is for its owner and its group: use the same user, or join the group";
   } else if (reason == kStoreRestoredReason) {
     failure.hint = "what you have was read before the restore; read it again: signalbox get";
   } else if (absl::IsNotFound(status)) {

@@ -14,8 +14,8 @@
 
 namespace signalbox::cli {
 
-// The daemon's admin API as the verbs use it: every list is whole, every error is a status with the daemon's field
-// violations. Every method blocks for at most the timeout for each request it makes:
+// The daemon's admin API as the verbs use it: every list is whole, every error is a status with the
+// daemon's field violations. Every method blocks for at most the timeout for each request it makes:
 //   kDeadlineExceeded  no answer within it
 //   kUnavailable       the connection broke
 // One thread only.
@@ -25,20 +25,22 @@ class AdminClient {
   //   kInvalidArgument   PATH is too long for a socket
   //   kUnavailable       nobody answers there, with the reason kNotConnected
   //   kPermissionDenied  the socket is not for this user
-  static absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const std::string& target, absl::Duration timeout);
+  static absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const std::string& target,
+                                                              absl::Duration timeout);
   static constexpr char kNotConnected[] = "NOT_CONNECTED";
 
   ~AdminClient();
 
-  // Applies, and asks once more with the same request id when the connection breaks, so that a daemon that restarts is
-  // waited for. `request` must have a request id unless it only validates.
+  // Applies, and asks once more with the same request id when the connection breaks, so that a
+  // daemon that restarts is waited for. `request` must have a request id unless it only validates.
   //   kInvalidArgument  also when the request is larger than the daemon takes
   //   kUnavailable, kDeadlineExceeded  whether it was written is unknown
   absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request);
 
   absl::StatusOr<admin::v1::Resource> Get(const admin::v1::ResourceName& name);
   // Every resource of a namespace and kind, sorted.
-  absl::StatusOr<std::vector<admin::v1::Resource>> List(const std::string& namespace_name, const std::string& kind);
+  absl::StatusOr<std::vector<admin::v1::Resource>> List(const std::string& namespace_name,
+                                                        const std::string& kind);
 
   struct Nodes {
     std::vector<admin::v1::Node> nodes;

@@ -10,7 +10,8 @@ namespace {
 template <typename Map>
 Json SortedObject(const Map& map) {
   Json object = Json::Object();
-  for (const auto& [key, value] : std::map<typename Map::key_type, typename Map::mapped_type>(map.begin(), map.end())) {
+  for (const auto& [key, value] :
+       std::map<typename Map::key_type, typename Map::mapped_type>(map.begin(), map.end())) {
     object.Set(key, value);
   }
   return object;
@@ -27,11 +28,11 @@ void SetTime(const char* key, bool present, const google::protobuf::Timestamp& t
 }  // namespace
 
 Json ToJson(const admin::v1::Resource& resource) {
-  Json object = Json::Object({{"namespace", resource.namespace_()},
-                              {"kind", resource.kind()},
-                              {"name", resource.name()}});
+  Json object = Json::Object(
+      {{"namespace", resource.namespace_()}, {"kind", resource.kind()}, {"name", resource.name()}});
   if (resource.labels_size() > 0) object.Set("labels", SortedObject(resource.labels()));
-  if (resource.annotations_size() > 0) object.Set("annotations", SortedObject(resource.annotations()));
+  if (resource.annotations_size() > 0)
+    object.Set("annotations", SortedObject(resource.annotations()));
   if (resource.groups_size() > 0) {
     Json groups = Json::Array();
     for (const std::string& group : resource.groups()) groups.Append(group);
@@ -118,7 +119,8 @@ Json ToJson(const google::protobuf::Value& value) {
     case google::protobuf::Value::kNumberValue: {
       const double number = value.number_value();
       constexpr double kExact = 9007199254740992;  // 2^53: whole numbers below it are exact
-      if (std::abs(number) < kExact && number == std::floor(number)) return static_cast<int64_t>(number);
+      if (std::abs(number) < kExact && number == std::floor(number))
+        return static_cast<int64_t>(number);
       return number;
     }
     case google::protobuf::Value::kStringValue:
@@ -127,7 +129,8 @@ Json ToJson(const google::protobuf::Value& value) {
       return ToJson(value.struct_value());
     case google::protobuf::Value::kListValue: {
       Json array = Json::Array();
-      for (const google::protobuf::Value& element : value.list_value().values()) array.Append(ToJson(element));
+      for (const google::protobuf::Value& element : value.list_value().values())
+        array.Append(ToJson(element));
       return array;
     }
     default:

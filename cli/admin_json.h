@@ -12,8 +12,8 @@
 
 namespace signalbox::cli {
 
-// The admin API's messages as `-o json` shows them: every field that can be left out is left out when empty, and members
-// stand in a fixed order, so that equal messages give equal bytes.
+// The admin API's messages as `-o json` shows them: every field that can be left out is left out
+// when empty, and members stand in a fixed order, so that equal messages give equal bytes.
 
 Json ToJson(const admin::v1::Resource& resource);
 Json ToJson(const admin::v1::Node& node);

@@ -18,7 +18,8 @@ namespace {
 
 FieldViolation ToViolation(const ManifestError& error) {
   std::string place = error.file;
-  if (error.position.line > 0) absl::StrAppend(&place, ":", error.position.line, ":", error.position.column);
+  if (error.position.line > 0)
+    absl::StrAppend(&place, ":", error.position.line, ":", error.position.column);
   return {error.field, error.what, place};
 }
 
@@ -28,7 +29,8 @@ FieldViolation AtManifest(const FieldViolation& violation, const std::vector<Man
   size_t index = 0;
   if (!absl::ConsumePrefix(&rest, "resources[")) return violation;
   const size_t end = rest.find(']');
-  if (end == absl::string_view::npos || !absl::SimpleAtoi(rest.substr(0, end), &index) || index >= manifests.size()) {
+  if (end == absl::string_view::npos || !absl::SimpleAtoi(rest.substr(0, end), &index) ||
+      index >= manifests.size()) {
     return violation;
   }
   rest.remove_prefix(end + 1);
@@ -36,7 +38,8 @@ FieldViolation AtManifest(const FieldViolation& violation, const std::vector<Man
   const Manifest& manifest = manifests[index];
   absl::string_view in_spec = rest;
   if (in_spec == "spec" || absl::ConsumePrefix(&in_spec, "spec.")) {
-    return ToViolation(AtSpecField(manifest, in_spec == "spec" ? "" : in_spec, violation.description));
+    return ToViolation(
+        AtSpecField(manifest, in_spec == "spec" ? "" : in_spec, violation.description));
   }
   return {std::string(rest), violation.description, manifest.Source()};
 }
@@ -50,8 +53,8 @@ ExitCode Apply(Context& context, const Arguments& arguments) {
   }
   const absl::StatusOr<std::unique_ptr<Descriptors>> descriptors = Descriptors::Create();
   if (!descriptors.ok()) return context.out->Fail(descriptors.status());
-  const LoadedManifests loaded =
-      LoadManifests(**descriptors, arguments.Values("file"), *context.in, context.namespace_name, NoDocuments::kError);
+  const LoadedManifests loaded = LoadManifests(**descriptors, arguments.Values("file"), *context.in,
+                                               context.namespace_name, NoDocuments::kError);
   if (!loaded.errors.empty()) {
     std::vector<FieldViolation> violations;
     for (const ManifestError& error : loaded.errors) violations.push_back(ToViolation(error));
@@ -63,7 +66,8 @@ ExitCode Apply(Context& context, const Arguments& arguments) {
   if (!client.ok()) return context.out->Fail(AdminFailure(client.status()));
   const absl::StatusOr<admin::v1::ApplyResponse> response = (*client)->Apply(request);
   if (!response.ok()) {
-    return context.out->Fail(CommitFailure(request, AtManifests(response.status(), loaded.manifests)));
+    return context.out->Fail(
+        CommitFailure(request, AtManifests(response.status(), loaded.manifests)));
   }
   context.out->Print(CommitReport(request, *response));
   return ExitCode::kDone;
@@ -92,19 +96,21 @@ absl::Status AtManifests(const absl::Status& status, const std::vector<Manifest>
 }
 
 Verb ApplyVerb() {
-  std::vector<Flag> flags = {{.name = "file",
-                              .value = "FILE",
-                              .help = "Manifests in YAML or JSON: a file, a directory, or - for the standard input",
-                              .letter = 'f',
-                              .takes = Flag::Takes::kValues,
-                              .required = Flag::Required::kYes}};
+  std::vector<Flag> flags = {
+      {.name = "file",
+       .value = "FILE",
+       .help = "Manifests in YAML or JSON: a file, a directory, or - for the standard input",
+       .letter = 'f',
+       .takes = Flag::Takes::kValues,
+       .required = Flag::Required::kYes}};
   for (Flag& flag : CommitFlags()) flags.push_back(std::move(flag));
-  return {.name = "apply",
-          .group = Verb::Group::kConfig,
-          .help = "Create and replace what manifests say, all of it or nothing",
-          .example = "signalbox apply -f prod/ -m 'raise timeout'\nsignalbox apply -f - < cluster.yaml",
-          .flags = std::move(flags),
-          .run = Apply};
+  return {
+      .name = "apply",
+      .group = Verb::Group::kConfig,
+      .help = "Create and replace what manifests say, all of it or nothing",
+      .example = "signalbox apply -f prod/ -m 'raise timeout'\nsignalbox apply -f - < cluster.yaml",
+      .flags = std::move(flags),
+      .run = Apply};
 }
 
 }  // namespace signalbox::cli

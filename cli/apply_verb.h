@@ -16,8 +16,8 @@ Verb ApplyVerb();
 // The resource that a manifest asks for.
 admin::v1::Resource ToResource(const Manifest& manifest);
 
-// The daemon's error with its paths in the request, such as `resources[3].spec.lb_policy`, turned into places in the
-// files. `manifests` are the request's resources, in its order.
+// The daemon's error with its paths in the request, such as `resources[3].spec.lb_policy`, turned
+// into places in the files. `manifests` are the request's resources, in its order.
 absl::Status AtManifests(const absl::Status& status, const std::vector<Manifest>& manifests);
 
 }  // namespace signalbox::cli

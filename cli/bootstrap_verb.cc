@@ -17,7 +17,8 @@ constexpr char kDefaultGroup[] = "default";
 
 absl::StatusOr<ListenAddress> ParseXds(const std::string& text) {
   absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
-  if (address.ok() && address->port == 0) address = absl::InvalidArgumentError("port 0 cannot be connected to");
+  if (address.ok() && address->port == 0)
+    address = absl::InvalidArgumentError("port 0 cannot be connected to");
   if (!address.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("--xds: ", address.status().message()));
   }
@@ -27,14 +28,17 @@ absl::StatusOr<ListenAddress> ParseXds(const std::string& text) {
 // Whether the host is an address and no name to be resolved.
 bool IsNumeric(const std::string& host) {
   in6_addr parsed;
-  return inet_pton(AF_INET, host.c_str(), &parsed) == 1 || inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
+  return inet_pton(AF_INET, host.c_str(), &parsed) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
 }
 
 Json SocketAddress(const std::string& host, uint32_t port) {
-  return Json::Object({{"socket_address", Json::Object({{"address", host}, {"port_value", port}})}});
+  return Json::Object(
+      {{"socket_address", Json::Object({{"address", host}, {"port_value", port}})}});
 }
 
-// Everything comes over the one stream; a proxy waits for its first configuration as long as it takes.
+// Everything comes over the one stream; a proxy waits for its first configuration as long as it
+// takes.
 Json FromAds() {
   return Json::Object(
       {{"resource_api_version", "V3"}, {"initial_fetch_timeout", "0s"}, {"ads", Json::Object()}});
@@ -46,16 +50,19 @@ Json DiscoveryCluster(const ListenAddress& address) {
                                {"connect_timeout", "1s"}});
   if (!IsNumeric(address.host)) cluster.Set("dns_lookup_family", "ALL");
   const Json endpoint = Json::Object({{"address", SocketAddress(address.host, address.port)}});
-  cluster.Set("load_assignment",
-              Json::Object({{"cluster_name", kCluster},
-                            {"endpoints", Json::Array({Json::Object(
-                                              {{"lb_endpoints", Json::Array({Json::Object(
-                                                                    {{"endpoint", endpoint}})})}})})}}));
+  cluster.Set(
+      "load_assignment",
+      Json::Object(
+          {{"cluster_name", kCluster},
+           {"endpoints",
+            Json::Array({Json::Object(
+                {{"lb_endpoints", Json::Array({Json::Object({{"endpoint", endpoint}})})}})})}}));
   const Json keepalive = Json::Object({{"interval", "30s"}, {"timeout", "5s"}});
   const Json http2 = Json::Object(
       {{"@type", "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"},
        {"explicit_http_config",
-        Json::Object({{"http2_protocol_options", Json::Object({{"connection_keepalive", keepalive}})}})}});
+        Json::Object(
+            {{"http2_protocol_options", Json::Object({{"connection_keepalive", keepalive}})}})}});
   cluster.Set("typed_extension_protocol_options",
               Json::Object({{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions", http2}}));
   return cluster;
@@ -72,19 +79,26 @@ ExitCode Run(Context& context, const Arguments& arguments) {
     return Usage(context, "--delta and --sotw exclude each other", "leave both out for delta");
   }
   if (!arguments.Has("plaintext")) {
-    return Usage(context, "a connection without TLS must be asked for, and this version has no TLS for discovery",
-                 "add --plaintext, and keep the connection on loopback or a trusted network");
+    return Usage(
+        context,
+        "a connection without TLS must be asked for, and this version has no TLS for discovery",
+        "add --plaintext, and keep the connection on loopback or a trusted network");
   }
   const std::string node_id = arguments.ValueOr("node-id", "");
-  if (node_id.empty()) return Usage(context, "--node-id must not be empty", "signalbox bootstrap envoy --node-id edge-1");
+  if (node_id.empty())
+    return Usage(context, "--node-id must not be empty",
+                 "signalbox bootstrap envoy --node-id edge-1");
   const std::string group = arguments.ValueOr("group", kDefaultGroup);
-  if (group.empty()) return Usage(context, "--group must not be empty", "leave it out for the group \"default\"");
-  const absl::StatusOr<Json> bootstrap = MakeEnvoyBootstrap(
-      {.node_id = node_id,
-       .group = group,
-       .xds = arguments.ValueOr("xds", kDefaultXds),
-       .variant = arguments.Has("sotw") ? EnvoyBootstrap::Variant::kSotw : EnvoyBootstrap::Variant::kDelta});
-  if (!bootstrap.ok()) return Usage(context, bootstrap.status().message(), "for example --xds 127.0.0.1:18000");
+  if (group.empty())
+    return Usage(context, "--group must not be empty", "leave it out for the group \"default\"");
+  const absl::StatusOr<Json> bootstrap =
+      MakeEnvoyBootstrap({.node_id = node_id,
+                          .group = group,
+                          .xds = arguments.ValueOr("xds", kDefaultXds),
+                          .variant = arguments.Has("sotw") ? EnvoyBootstrap::Variant::kSotw
+                                                           : EnvoyBootstrap::Variant::kDelta});
+  if (!bootstrap.ok())
+    return Usage(context, bootstrap.status().message(), "for example --xds 127.0.0.1:18000");
   const Format format = context.out->format();
   context.out->Write(format == Format::kJson    ? absl::StrCat(bootstrap->Pretty(), "\n")
                      : format == Format::kJsonl ? absl::StrCat(bootstrap->Dump(), "\n")
@@ -104,26 +118,31 @@ absl::StatusOr<Json> MakeEnvoyBootstrap(const EnvoyBootstrap& bootstrap) {
        {"transport_api_version", "V3"},
        {"set_node_on_first_message_only", true},
        {"grpc_services",
-        Json::Array({Json::Object(
-            {{"envoy_grpc", Json::Object({{"cluster_name", kCluster}, {"retry_policy", retry}})}})})}});
+        Json::Array({Json::Object({{"envoy_grpc", Json::Object({{"cluster_name", kCluster},
+                                                                {"retry_policy", retry}})}})})}});
   return Json::Object(
       {{"node", Json::Object({{"id", bootstrap.node_id}, {"cluster", bootstrap.group}})},
        {"admin", Json::Object({{"address", SocketAddress("127.0.0.1", 0)}})},
        {"dynamic_resources",
         Json::Object({{"ads_config", ads}, {"cds_config", FromAds()}, {"lds_config", FromAds()}})},
-       {"static_resources", Json::Object({{"clusters", Json::Array({DiscoveryCluster(address)})}})}});
+       {"static_resources",
+        Json::Object({{"clusters", Json::Array({DiscoveryCluster(address)})}})}});
 }
 
 Verb BootstrapEnvoyVerb() {
   return {.name = "bootstrap envoy",
           .group = Verb::Group::kSetup,
           .help = "Print the file that an Envoy starts with",
-          .example = "signalbox bootstrap envoy --node-id edge-1 --xds 127.0.0.1:18000 --plaintext > envoy.yaml",
+          .example =
+              "signalbox bootstrap envoy --node-id edge-1 --xds 127.0.0.1:18000 --plaintext > "
+              "envoy.yaml",
           .flags = {{.name = "node-id",
                      .value = "ID",
                      .help = "What the proxy calls itself",
                      .required = Flag::Required::kYes},
-                    {.name = "group", .value = "GROUP", .help = "The proxy's node.cluster (default: default)"},
+                    {.name = "group",
+                     .value = "GROUP",
+                     .help = "The proxy's node.cluster (default: default)"},
                     {.name = "xds",
                      .value = "HOST:PORT",
                      .help = "Where discovery listens (default: 127.0.0.1:18000)"},

@@ -8,7 +8,8 @@
 
 namespace signalbox::cli {
 
-// `bootstrap envoy`: the file that an Envoy starts with, on stdout. Asks no daemon; the same flags give the same bytes.
+// `bootstrap envoy`: the file that an Envoy starts with, on stdout. Asks no daemon; the same flags
+// give the same bytes.
 Verb BootstrapEnvoyVerb();
 
 // What the file says.
@@ -21,7 +22,8 @@ struct EnvoyBootstrap {
   Variant variant = Variant::kDelta;
 };
 
-// An envoy.config.bootstrap.v3.Bootstrap as proto3 JSON: everything over one ADS stream in plaintext.
+// An envoy.config.bootstrap.v3.Bootstrap as proto3 JSON: everything over one ADS stream in
+// plaintext.
 //   kInvalidArgument  `xds` is not HOST:PORT
 absl::StatusOr<Json> MakeEnvoyBootstrap(const EnvoyBootstrap& bootstrap);
 

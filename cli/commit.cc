@@ -14,8 +14,8 @@ namespace {
 using admin::v1::ApplyResponse;
 
 std::string Counts(const ApplyResponse& response) {
-  return absl::StrCat("+", response.created(), " create  ~", response.updated(), " update  -", response.removed(),
-                      " delete  =", response.unchanged(), " unchanged");
+  return absl::StrCat("+", response.created(), " create  ~", response.updated(), " update  -",
+                      response.removed(), " delete  =", response.unchanged(), " unchanged");
 }
 
 std::string Text(const ApplyResponse& response) {
@@ -23,12 +23,15 @@ std::string Text(const ApplyResponse& response) {
     case ApplyResponse::UNCHANGED:
       return absl::StrCat("nothing to change; the head is revision ", response.revision());
     case ApplyResponse::REPEATED:
-      return absl::StrCat("revision ", response.revision(), " was committed by an earlier try of this request");
+      return absl::StrCat("revision ", response.revision(),
+                          " was committed by an earlier try of this request");
     case ApplyResponse::VALIDATED:
-      return absl::StrCat("plan  ", Counts(response), "\ndry run: nothing was written; the head is revision ",
+      return absl::StrCat("plan  ", Counts(response),
+                          "\ndry run: nothing was written; the head is revision ",
                           response.revision());
     default:
-      return absl::StrCat("plan  ", Counts(response), "\nrevision ", response.revision(), " committed");
+      return absl::StrCat("plan  ", Counts(response), "\nrevision ", response.revision(),
+                          " committed");
   }
 }
 
@@ -49,7 +52,8 @@ std::string OutcomeName(ApplyResponse::Outcome outcome) {
 
 }  // namespace
 
-absl::StatusOr<admin::v1::ResourceName> ParseResourceName(absl::string_view text, absl::string_view namespace_name) {
+absl::StatusOr<admin::v1::ResourceName> ParseResourceName(absl::string_view text,
+                                                          absl::string_view namespace_name) {
   const size_t slash = text.find('/');
   const absl::string_view kind = text.substr(0, slash);
   admin::v1::ResourceName name;
@@ -57,19 +61,24 @@ absl::StatusOr<admin::v1::ResourceName> ParseResourceName(absl::string_view text
   name.set_kind(std::string(kind));
   if (slash != absl::string_view::npos) name.set_name(std::string(text.substr(slash + 1)));
   if (kind.empty() || (slash != absl::string_view::npos && name.name().empty())) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" names no resource: write KIND/NAME"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" names no resource: write KIND/NAME"));
   }
   return name;
 }
 
-std::string ShortName(absl::string_view kind, absl::string_view name) { return absl::StrCat(kind, "/", name); }
+std::string ShortName(absl::string_view kind, absl::string_view name) {
+  return absl::StrCat(kind, "/", name);
+}
 
 std::vector<Flag> CommitFlags() {
   return {
       {.name = "message", .value = "TEXT", .help = "Why, for the history", .letter = 'm'},
       {.name = "dry-run", .help = "Validate and say what would change, but write nothing"},
       {.name = "expect-revision", .value = "N", .help = "Refuse unless the head is revision N"},
-      {.name = "request-id", .value = "ID", .help = "Makes a retry safe: the same id commits once (default: a new one)"},
+      {.name = "request-id",
+       .value = "ID",
+       .help = "Makes a retry safe: the same id commits once (default: a new one)"},
   };
 }
 
@@ -81,7 +90,8 @@ absl::Status ReadCommitFlags(const Arguments& arguments, admin::v1::ApplyRequest
     int64_t revision = 0;
     if (!absl::SimpleAtoi(*text, &revision) || revision < 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("--expect-revision \"", *text, "\" is no revision; write a number, 0 for the empty store"));
+          absl::StrCat("--expect-revision \"", *text,
+                       "\" is no revision; write a number, 0 for the empty store"));
     }
     request->set_expected_revision(revision);
   }
@@ -93,10 +103,12 @@ Failure CommitFailure(const admin::v1::ApplyRequest& request, const absl::Status
   failure.request_id = request.request_id();
   const bool unknown = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   if (unknown && !request.validate_only() && ReasonOf(status) != AdminClient::kNotConnected) {
-    failure.hint = absl::StrCat("whether it was written is unknown; the same command with --request-id ",
-                                request.request_id(), " writes it once at most");
+    failure.hint =
+        absl::StrCat("whether it was written is unknown; the same command with --request-id ",
+                     request.request_id(), " writes it once at most");
   } else if (absl::IsFailedPrecondition(status) || absl::IsAborted(status)) {
-    failure.hint = "nothing was written; look at what is there now, then decide again: signalbox get KIND";
+    failure.hint =
+        "nothing was written; look at what is there now, then decide again: signalbox get KIND";
   }
   return failure;
 }

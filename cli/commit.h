@@ -10,15 +10,17 @@
 
 namespace signalbox::cli {
 
-// KIND or KIND/NAME as the command line has it, in the namespace given; a name may hold further slashes. Whether the
-// kind exists is the daemon's to say.
+// KIND or KIND/NAME as the command line has it, in the namespace given; a name may hold further
+// slashes. Whether the kind exists is the daemon's to say.
 //   kInvalidArgument  the kind or, after a slash, the name is empty
-absl::StatusOr<admin::v1::ResourceName> ParseResourceName(absl::string_view text, absl::string_view namespace_name);
+absl::StatusOr<admin::v1::ResourceName> ParseResourceName(absl::string_view text,
+                                                          absl::string_view namespace_name);
 
 // "kind/name".
 std::string ShortName(absl::string_view kind, absl::string_view name);
 
-// The flags of every verb that commits a revision, and what they mean: -m, --request-id, --dry-run, --expect-revision.
+// The flags of every verb that commits a revision, and what they mean: -m, --request-id, --dry-run,
+// --expect-revision.
 std::vector<Flag> CommitFlags();
 // Sets them in the request; a request id is made up unless given.
 //   kInvalidArgument  --expect-revision is no revision
@@ -28,6 +30,7 @@ absl::Status ReadCommitFlags(const Arguments& arguments, admin::v1::ApplyRequest
 Failure CommitFailure(const admin::v1::ApplyRequest& request, const absl::Status& status);
 
 // What became of a request: the counts and the revision, for every format.
-Report CommitReport(const admin::v1::ApplyRequest& request, const admin::v1::ApplyResponse& response);
+Report CommitReport(const admin::v1::ApplyRequest& request,
+                    const admin::v1::ApplyResponse& response);
 
 }  // namespace signalbox::cli

@@ -19,13 +19,15 @@ ExitCode Usage(Context& context, const absl::Status& status) {
 
 ExitCode Delete(Context& context, const Arguments& arguments) {
   admin::v1::ApplyRequest request;
-  if (const absl::Status status = ReadCommitFlags(arguments, &request); !status.ok()) return Usage(context, status);
+  if (const absl::Status status = ReadCommitFlags(arguments, &request); !status.ok())
+    return Usage(context, status);
   for (const std::string& text : arguments.positionals()) {
     absl::StatusOr<admin::v1::ResourceName> name = ParseResourceName(text, context.namespace_name);
     if (!name.ok()) return Usage(context, name.status());
     if (name->name().empty()) {
-      return Usage(context, absl::InvalidArgumentError(absl::StrCat(
-                                "\"", text, "\" is a kind: name the resources to delete, as KIND/NAME")));
+      return Usage(context,
+                   absl::InvalidArgumentError(absl::StrCat(
+                       "\"", text, "\" is a kind: name the resources to delete, as KIND/NAME")));
     }
     *request.add_removals() = *std::move(name);
   }

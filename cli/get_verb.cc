@@ -32,7 +32,8 @@ absl::Status Fetch(AdminClient* client, const ResourceName& name, Found* found) 
     Add(std::move(resource), found);
     return absl::OkStatus();
   }
-  SB_ASSIGN_OR_RETURN(std::vector<Resource> resources, client->List(name.namespace_(), name.kind()));
+  SB_ASSIGN_OR_RETURN(std::vector<Resource> resources,
+                      client->List(name.namespace_(), name.kind()));
   for (Resource& resource : resources) Add(std::move(resource), found);
   return absl::OkStatus();
 }
@@ -64,7 +65,8 @@ ExitCode Get(Context& context, const Arguments& arguments) {
 }
 
 std::string Labels(const Resource& resource) {
-  const std::map<std::string, std::string> sorted(resource.labels().begin(), resource.labels().end());
+  const std::map<std::string, std::string> sorted(resource.labels().begin(),
+                                                  resource.labels().end());
   return absl::StrJoin(sorted, ",", absl::PairFormatter("="));
 }
 
@@ -84,9 +86,10 @@ Report ResourceReport(const std::vector<Resource>& resources, Shape shape) {
   for (const Resource& resource : resources) {
     list.Append(ToJson(resource));
     report.names.push_back(ShortName(resource.kind(), resource.name()));
-    report.table.rows.push_back({resource.kind(), resource.name(), absl::StrCat(resource.revision()),
-                                 resource.groups_size() == 0 ? "all" : absl::StrJoin(resource.groups(), ","),
-                                 Labels(resource), resource.namespace_(), resource.owner(), resource.source()});
+    report.table.rows.push_back(
+        {resource.kind(), resource.name(), absl::StrCat(resource.revision()),
+         resource.groups_size() == 0 ? "all" : absl::StrJoin(resource.groups(), ","),
+         Labels(resource), resource.namespace_(), resource.owner(), resource.source()});
   }
   report.kind = shape == Shape::kObject ? "Resource" : "ResourceList";
   report.data = shape == Shape::kObject ? list.elements().front() : list;
@@ -94,15 +97,16 @@ Report ResourceReport(const std::vector<Resource>& resources, Shape shape) {
 }
 
 Verb GetVerb() {
-  return {.name = "get",
-          .group = Verb::Group::kConfig,
-          .help = "Show resources as they are stored",
-          .example = "signalbox get cluster\nsignalbox get cluster/payments -o yaml",
-          .positionals = {.name = "KIND[/NAME]",
-                          .help = "A kind (listener, route, cluster, endpoints), or one resource of it",
-                          .at_least = 1,
-                          .at_most = Positionals::kAny},
-          .run = Get};
+  return {
+      .name = "get",
+      .group = Verb::Group::kConfig,
+      .help = "Show resources as they are stored",
+      .example = "signalbox get cluster\nsignalbox get cluster/payments -o yaml",
+      .positionals = {.name = "KIND[/NAME]",
+                      .help = "A kind (listener, route, cluster, endpoints), or one resource of it",
+                      .at_least = 1,
+                      .at_most = Positionals::kAny},
+      .run = Get};
 }
 
 }  // namespace signalbox::cli

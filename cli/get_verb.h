@@ -13,7 +13,8 @@ Verb GetVerb();
 
 enum class Shape { kObject, kList };
 
-// The resources for every format, in the order given. With Shape::kObject there must be exactly one.
+// The resources for every format, in the order given. With Shape::kObject there must be exactly
+// one.
 Report ResourceReport(const std::vector<admin::v1::Resource>& resources, Shape shape);
 
 }  // namespace signalbox::cli

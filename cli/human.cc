@@ -17,7 +17,8 @@ std::string HumanDuration(absl::Duration duration) {
   for (const Unit* unit = kUnits; unit->seconds > 1; ++unit) {
     if (seconds < unit->seconds) continue;
     const int64_t rest = seconds % unit->seconds / unit[1].seconds;
-    return absl::StrCat(seconds / unit->seconds, unit->name, rest == 0 ? "" : absl::StrCat(rest, unit[1].name));
+    return absl::StrCat(seconds / unit->seconds, unit->name,
+                        rest == 0 ? "" : absl::StrCat(rest, unit[1].name));
   }
   return absl::StrCat(seconds, "s");
 }
@@ -31,7 +32,8 @@ std::string HumanBytes(int64_t bytes) {
     number /= 1000;
     unit = next;
   }
-  return number < 9.95 ? absl::StrFormat("%.1f %s", number, unit) : absl::StrFormat("%.0f %s", number, unit);
+  return number < 9.95 ? absl::StrFormat("%.1f %s", number, unit)
+                       : absl::StrFormat("%.0f %s", number, unit);
 }
 
 }  // namespace signalbox::cli

@@ -85,7 +85,8 @@ ExitCode List(Context& context, const Arguments& arguments) {
   if (!nodes.ok()) return context.out->Fail(AdminFailure(nodes.status()));
   context.out->Print(NodesReport(nodes->nodes, absl::Now()));
   if (nodes->nodes.empty()) {
-    context.out->Say("no proxy is connected; make a configuration for one with: signalbox bootstrap envoy");
+    context.out->Say(
+        "no proxy is connected; make a configuration for one with: signalbox bootstrap envoy");
   }
   return ExitCode::kDone;
 }
@@ -95,11 +96,12 @@ ExitCode Get(Context& context, const Arguments& arguments) {
   const absl::StatusOr<AdminClient::Nodes> nodes = Fetch(context, id);
   if (!nodes.ok()) return context.out->Fail(AdminFailure(nodes.status()));
   if (nodes->nodes.empty()) {
-    return context.out->Fail(
-        {absl::NotFoundError(absl::StrCat("there is no node \"", id, "\"")), "who is connected: signalbox nodes"});
+    return context.out->Fail({absl::NotFoundError(absl::StrCat("there is no node \"", id, "\"")),
+                              "who is connected: signalbox nodes"});
   }
   const bool one = nodes->nodes.size() == 1;
-  context.out->Print(one ? NodeReport(nodes->nodes[0], absl::Now()) : NodesReport(nodes->nodes, absl::Now()));
+  context.out->Print(one ? NodeReport(nodes->nodes[0], absl::Now())
+                         : NodesReport(nodes->nodes, absl::Now()));
   return ExitCode::kDone;
 }
 
@@ -110,7 +112,8 @@ Report NodesReport(const std::vector<Node>& nodes, absl::Time now) {
   report.kind = "NodeList";
   report.data = Json::Array();
   report.table.columns = {{"NODE"}, {"GROUP"}, {"STATE"}, {"REVISION"}};
-  for (const auto& [kind, title] : kTypeColumns) report.table.columns.emplace_back(title, Column::Align::kRight);
+  for (const auto& [kind, title] : kTypeColumns)
+    report.table.columns.emplace_back(title, Column::Align::kRight);
   report.table.columns.insert(report.table.columns.end(),
                               {{"CLIENT"},
                                {"VARIANT", Column::Align::kLeft, Column::Shown::kWide},
@@ -136,17 +139,20 @@ Report NodeReport(const Node& node, absl::Time now) {
   report.kind = "Node";
   report.data = ToJson(node);
   report.names = {NameOf(node)};
-  report.text = absl::StrCat("node      ", Printable(node.id()), "  group ", Printable(node.group()), "\nclient    ",
-                             Printable(node.client()), "  ", Printable(node.variant()), "  connected ",
-                             Since(node.has_connected(), node.connected(), now), "\nstate     ",
-                             StateName(node.state()), " since ", Since(node.has_since(), node.since(), now),
-                             "\nrevision  ", RevisionText(node));
-  if (!node.detail().empty()) absl::StrAppend(&report.text, "\ndetail    ", Printable(node.detail()));
-  report.table.columns = {{"KIND"}, {"STATE"}, {"REVISION", Column::Align::kRight}, {"SINCE"}, {"REFUSED"}, {"DETAIL"}};
+  report.text = absl::StrCat(
+      "node      ", Printable(node.id()), "  group ", Printable(node.group()), "\nclient    ",
+      Printable(node.client()), "  ", Printable(node.variant()), "  connected ",
+      Since(node.has_connected(), node.connected(), now), "\nstate     ", StateName(node.state()),
+      " since ", Since(node.has_since(), node.since(), now), "\nrevision  ", RevisionText(node));
+  if (!node.detail().empty())
+    absl::StrAppend(&report.text, "\ndetail    ", Printable(node.detail()));
+  report.table.columns = {{"KIND"},  {"STATE"},   {"REVISION", Column::Align::kRight},
+                          {"SINCE"}, {"REFUSED"}, {"DETAIL"}};
   for (const NodeType& type : node.types()) {
     report.table.rows.push_back({type.kind(), StateCell(type.state()),
                                  type.revision() == 0 ? "-" : absl::StrCat(type.revision()),
-                                 Since(type.has_since(), type.since(), now), absl::StrJoin(type.refused(), ","),
+                                 Since(type.has_since(), type.since(), now),
+                                 absl::StrJoin(type.refused(), ","),
                                  type.error().empty() ? type.detail() : type.error()});
   }
   if (report.table.rows.empty()) report.table.columns.clear();

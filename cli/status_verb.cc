@@ -24,16 +24,21 @@ using admin::v1::Node;
 // Problems that the summary names; the rest is counted.
 constexpr size_t kProblemsShown = 3;
 
-bool HasProblem(const Node& node) { return node.state() == admin::v1::NACK || node.state() == admin::v1::STALE; }
+bool HasProblem(const Node& node) {
+  return node.state() == admin::v1::NACK || node.state() == admin::v1::STALE;
+}
 
 std::string Headline(const InfoResponse& info, absl::Time now) {
-  std::string line = absl::StrCat("signalbox ", Printable(info.version()), "  store ", Printable(info.store()), " ",
-                                  HumanBytes(info.store_bytes()), ", schema ", info.schema_version());
+  std::string line =
+      absl::StrCat("signalbox ", Printable(info.version()), "  store ", Printable(info.store()),
+                   " ", HumanBytes(info.store_bytes()), ", schema ", info.schema_version());
   if (!info.store_problem().empty()) return line;
   if (!info.has_head()) return absl::StrCat(line, "     revision 0, nothing applied yet");
-  absl::StrAppend(&line, "     revision ", info.head().revision(), "  ", Printable(info.head().author()), " ",
+  absl::StrAppend(&line, "     revision ", info.head().revision(), "  ",
+                  Printable(info.head().author()), " ",
                   HumanDuration(now - ToTime(info.head().time())), " ago");
-  if (!info.head().message().empty()) absl::StrAppend(&line, " \"", Printable(info.head().message()), "\"");
+  if (!info.head().message().empty())
+    absl::StrAppend(&line, " \"", Printable(info.head().message()), "\"");
   return line;
 }
 
@@ -59,15 +64,19 @@ std::string Resources(const InfoResponse& info) {
 
 std::string Addresses(const InfoResponse& info, absl::Time now) {
   std::string line = absl::StrCat("listening xds ", Printable(info.xds_address()));
-  if (!info.http_address().empty()) absl::StrAppend(&line, "  http ", Printable(info.http_address()));
+  if (!info.http_address().empty())
+    absl::StrAppend(&line, "  http ", Printable(info.http_address()));
   absl::StrAppend(&line, "  pid ", info.pid());
-  if (info.has_started()) absl::StrAppend(&line, "  up ", HumanDuration(now - ToTime(info.started())));
+  if (info.has_started())
+    absl::StrAppend(&line, "  up ", HumanDuration(now - ToTime(info.started())));
   return line;
 }
 
-std::vector<std::string> Problems(const InfoResponse& info, const std::vector<Node>& nodes, absl::Time now) {
+std::vector<std::string> Problems(const InfoResponse& info, const std::vector<Node>& nodes,
+                                  absl::Time now) {
   std::vector<std::string> problems;
-  if (!info.store_problem().empty()) problems.push_back(absl::StrCat("store: ", Printable(info.store_problem())));
+  if (!info.store_problem().empty())
+    problems.push_back(absl::StrCat("store: ", Printable(info.store_problem())));
   for (const Node& node : nodes) {
     if (!HasProblem(node)) continue;
     std::string problem = absl::StrCat(Printable(node.id()), " ", StateName(node.state()), " ",
@@ -81,10 +90,12 @@ std::vector<std::string> Problems(const InfoResponse& info, const std::vector<No
 std::string ProblemLines(const std::vector<std::string>& problems, bool all) {
   if (problems.empty()) return "problems  none";
   const size_t shown = all ? problems.size() : std::min(problems.size(), kProblemsShown);
-  std::string text = absl::StrCat("problems  ", problems.size(), ": ",
-                                  absl::StrJoin(problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown),
-                                                "\n          "));
-  if (shown < problems.size()) absl::StrAppend(&text, "\n          all of them: signalbox status --problems");
+  std::string text = absl::StrCat(
+      "problems  ", problems.size(), ": ",
+      absl::StrJoin(problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown),
+                    "\n          "));
+  if (shown < problems.size())
+    absl::StrAppend(&text, "\n          all of them: signalbox status --problems");
   return text;
 }
 
@@ -107,7 +118,8 @@ ExitCode Status(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Report StatusReport(const InfoResponse& info, const std::vector<Node>& nodes, absl::Time now, bool problems_only) {
+Report StatusReport(const InfoResponse& info, const std::vector<Node>& nodes, absl::Time now,
+                    bool problems_only) {
   Report report;
   report.kind = "Status";
   report.data = ToJson(info);
@@ -116,8 +128,8 @@ Report StatusReport(const InfoResponse& info, const std::vector<Node>& nodes, ab
   report.data.Set("problem_nodes", troubled);
   const std::string problems = ProblemLines(Problems(info, nodes, now), problems_only);
   report.text = problems_only ? problems
-                              : absl::StrJoin({Headline(info, now), Resources(info), Fleet(info), problems,
-                                               Addresses(info, now)},
+                              : absl::StrJoin({Headline(info, now), Resources(info), Fleet(info),
+                                               problems, Addresses(info, now)},
                                               "\n");
   return report;
 }

@@ -14,7 +14,7 @@ namespace signalbox::cli {
 Verb StatusVerb();
 
 // `nodes`: the proxies with a problem; `problems_only` leaves the rest out of the text.
-Report StatusReport(const admin::v1::InfoResponse& info, const std::vector<admin::v1::Node>& nodes, absl::Time now,
-                    bool problems_only);
+Report StatusReport(const admin::v1::InfoResponse& info, const std::vector<admin::v1::Node>& nodes,
+                    absl::Time now, bool problems_only);
 
 }  // namespace signalbox::cli

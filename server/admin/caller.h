@@ -9,8 +9,8 @@ namespace signalbox {
 struct Caller {
   // Stands in the history as the author: a user's name, or "unknown".
   std::string author = "unknown";
-  // Whether the caller no longer waits: it hung up, or its deadline has passed. Asked before anything is written. Empty:
-  // it waits.
+  // Whether the caller no longer waits: it hung up, or its deadline has passed. Asked before
+  // anything is written. Empty: it waits.
   std::function<bool()> gone = {};
 };
 

@@ -37,7 +37,8 @@ class Reader {
     size_t bytes = 0;
     for (int i = 0; i < request.resources_size() && !full(); ++i) {
       SB_RETURN_IF_ERROR(ReadResource(absl::StrCat("resources[", i, "]"), request.resources(i)));
-      if (!change_.changes.upserts.empty()) bytes += change_.changes.upserts.back().record.body.size();
+      if (!change_.changes.upserts.empty())
+        bytes += change_.changes.upserts.back().record.body.size();
       if (bytes > limits::kMaxCommitBytes) {
         return errors::TooLarge("the sum of the resources", bytes, limits::kMaxCommitBytes);
       }
@@ -57,7 +58,8 @@ class Reader {
   }
 
   absl::Status ReadEnvelope(const admin::v1::ApplyRequest& request) {
-    const size_t count = static_cast<size_t>(request.resources_size()) + static_cast<size_t>(request.removals_size());
+    const size_t count = static_cast<size_t>(request.resources_size()) +
+                         static_cast<size_t>(request.removals_size());
     if (count == 0) return errors::NothingToApply();
     if (count > limits::kMaxChangesPerCommit) {
       return errors::TooLarge("the number of changes", count, limits::kMaxChangesPerCommit);
@@ -67,7 +69,8 @@ class Reader {
     change_.changes.message = request.message();
     change_.changes.request_id = request.request_id();
     if (request.has_expected_revision()) {
-      if (request.expected_revision() < 0) Fault("expected_revision", "must not be negative; 0 is the empty store");
+      if (request.expected_revision() < 0)
+        Fault("expected_revision", "must not be negative; 0 is the empty store");
       change_.preconditions.expected_revision = Revision{request.expected_revision()};
     }
     return absl::OkStatus();
@@ -82,8 +85,8 @@ class Reader {
   }
 
   // What names a resource; null when it names none.
-  const ResourceType* ReadKey(const std::string& at, const std::string& namespace_name, const std::string& kind,
-                              const std::string& name, ResourceKey* key) {
+  const ResourceType* ReadKey(const std::string& at, const std::string& namespace_name,
+                              const std::string& kind, const std::string& name, ResourceKey* key) {
     const size_t before = violations_.size();
     *key = {namespace_name.empty() ? std::string(kDefaultNamespace) : namespace_name, kind, name};
     if (key->namespace_name != kDefaultNamespace) {
@@ -102,7 +105,8 @@ class Reader {
     if (violations_.size() != before) return nullptr;
     const auto [known, is_new] = keys_.emplace(*key, at);
     if (!is_new) {
-      Fault(at, absl::StrCat(kind, "/", name, " stands twice in one request: it is ", known->second, " too"));
+      Fault(at, absl::StrCat(kind, "/", name, " stands twice in one request: it is ", known->second,
+                             " too"));
       return nullptr;
     }
     return type;
@@ -139,15 +143,15 @@ class Reader {
     return absl::OkStatus();
   }
 
-  absl::Status ReadSpec(const std::string& at, const ResourceType& type, const admin::v1::Resource& resource,
-                        std::string* body) {
+  absl::Status ReadSpec(const std::string& at, const ResourceType& type,
+                        const admin::v1::Resource& resource, std::string* body) {
     if (!resource.has_spec()) {
       Fault(at, errors::Missing());
       return absl::OkStatus();
     }
     std::vector<FieldError> problems;
-    const absl::StatusOr<std::unique_ptr<google::protobuf::Message>> read =
-        MessageFromJson(descriptors_, descriptors_.FindMessage(type.message_name()), resource.spec(), &problems);
+    const absl::StatusOr<std::unique_ptr<google::protobuf::Message>> read = MessageFromJson(
+        descriptors_, descriptors_.FindMessage(type.message_name()), resource.spec(), &problems);
     for (const FieldError& problem : problems) {
       Fault(problem.path.empty() ? at : absl::StrCat(at, ".", problem.path), problem.description);
     }
@@ -165,7 +169,8 @@ class Reader {
     }
     *body = SerializeDeterministic(*message);
     if (body->size() > limits::kMaxBodyBytes) {
-      Fault(at, absl::StrCat("is too large: ", body->size(), " bytes, the limit is ", limits::kMaxBodyBytes));
+      Fault(at, absl::StrCat("is too large: ", body->size(), " bytes, the limit is ",
+                             limits::kMaxBodyBytes));
     }
     return absl::OkStatus();
   }
@@ -210,7 +215,9 @@ absl::Status AtRequestPaths(absl::Status status, const ChangeSet& changes) {
           FieldViolation{violation.field, violation.description, violation.subject}.ToString();
       violation.field = "";
     } else {
-      violation.field = violation.field.empty() ? path->second : absl::StrCat(path->second, ".spec.", violation.field);
+      violation.field = violation.field.empty()
+                            ? path->second
+                            : absl::StrCat(path->second, ".spec.", violation.field);
     }
     violation.subject = "";
   }

@@ -18,15 +18,16 @@ struct Change {
   Preconditions preconditions;
 };
 
-// Reads an ApplyRequest: everything that can be said of it without the store. `epoch` is the store's, for etags. Pure.
-//   kInvalidArgument  something is wrong; field violations name each field by its path in the request, at most
-//                     limits::kMaxViolations of them
+// Reads an ApplyRequest: everything that can be said of it without the store. `epoch` is the
+// store's, for etags. Pure.
+//   kInvalidArgument  something is wrong; field violations name each field by its path in the
+//                     request, at most limits::kMaxViolations of them
 //   kAborted          an etag is of another epoch
 absl::StatusOr<Change> ReadChange(const Descriptors& descriptors, const TypeRegistry& registry,
                                   const admin::v1::ApplyRequest& request, uint64_t epoch);
 
-// The status with the violations of a judge, which name resources by key, turned into paths in the request. Those of
-// resources that the request does not hold keep the key in their text.
+// The status with the violations of a judge, which name resources by key, turned into paths in the
+// request. Those of resources that the request does not hold keep the key in their text.
 absl::Status AtRequestPaths(absl::Status status, const ChangeSet& changes);
 
 }  // namespace signalbox

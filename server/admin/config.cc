@@ -44,8 +44,9 @@ admin::v1::ApplyResponse ToResponse(const Committed& committed) {
 
 // The resource in a sorted list, or null.
 const Resource* Find(const HeadState& state, const ResourceKey& key) {
-  const auto at = std::lower_bound(state.resources.begin(), state.resources.end(), key,
-                                   [](const Resource& resource, const ResourceKey& k) { return resource.key < k; });
+  const auto at = std::lower_bound(
+      state.resources.begin(), state.resources.end(), key,
+      [](const Resource& resource, const ResourceKey& k) { return resource.key < k; });
   return at != state.resources.end() && at->key == key ? &*at : nullptr;
 }
 
@@ -56,7 +57,8 @@ absl::Status CheckPreconditions(const HeadState& state, const Preconditions& pre
   }
   for (const auto& [key, revision] : preconditions.expected_changes) {
     const Resource* resource = Find(state, key);
-    if ((resource == nullptr ? Revision{0} : resource->changed_in) != revision) return errors::EtagConflict(key);
+    if ((resource == nullptr ? Revision{0} : resource->changed_in) != revision)
+      return errors::EtagConflict(key);
   }
   return absl::OkStatus();
 }
@@ -68,12 +70,12 @@ absl::Status CheckNamespace(absl::string_view field, absl::string_view name) {
 
 }  // namespace
 
-ConfigHandler::ConfigHandler(ResourceStore* store, const Descriptors* descriptors, const TypeRegistry* registry,
-                             JudgeSource judges)
+ConfigHandler::ConfigHandler(ResourceStore* store, const Descriptors* descriptors,
+                             const TypeRegistry* registry, JudgeSource judges)
     : store_(store), descriptors_(descriptors), registry_(registry), judges_(std::move(judges)) {}
 
-absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Apply(const admin::v1::ApplyRequest& request,
-                                                              const Caller& caller) {
+absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Apply(
+    const admin::v1::ApplyRequest& request, const Caller& caller) {
   SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
   SB_ASSIGN_OR_RETURN(Change change, ReadChange(*descriptors_, *registry_, request, head.epoch));
   change.changes.author = caller.author;
@@ -114,13 +116,15 @@ absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Validate(const ChangeSet
   return response;
 }
 
-absl::StatusOr<admin::v1::Resource> ConfigHandler::Get(const admin::v1::GetRequest& request, const Caller& caller) {
+absl::StatusOr<admin::v1::Resource> ConfigHandler::Get(const admin::v1::GetRequest& request,
+                                                       const Caller& caller) {
   const admin::v1::ResourceName& name = request.name();
-  ResourceKey key{name.namespace_().empty() ? std::string(kDefaultNamespace) : name.namespace_(), name.kind(),
-                  name.name()};
+  ResourceKey key{name.namespace_().empty() ? std::string(kDefaultNamespace) : name.namespace_(),
+                  name.kind(), name.name()};
   SB_RETURN_IF_ERROR(CheckNamespace("name.namespace", key.namespace_name));
   if (registry_->FindByShortName(key.type) == nullptr) {
-    return InvalidFields({{"name.kind", errors::UnknownKind(key.type, registry_->short_names()), ""}});
+    return InvalidFields(
+        {{"name.kind", errors::UnknownKind(key.type, registry_->short_names()), ""}});
   }
   if (key.name.empty()) return InvalidFields({{"name.name", errors::Missing(), ""}});
   SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
@@ -133,14 +137,16 @@ absl::StatusOr<admin::v1::ListResponse> ConfigHandler::List(const admin::v1::Lis
   SB_ASSIGN_OR_RETURN(const int page_size, PageSize(request.page_size()));
   SB_RETURN_IF_ERROR(CheckNamespace("namespace", request.namespace_()));
   if (!request.kind().empty() && registry_->FindByShortName(request.kind()) == nullptr) {
-    return InvalidFields({{"kind", errors::UnknownKind(request.kind(), registry_->short_names()), ""}});
+    return InvalidFields(
+        {{"kind", errors::UnknownKind(request.kind(), registry_->short_names()), ""}});
   }
   const std::vector<std::string> list = {"resources", request.namespace_(), request.kind()};
   ResourceKey last;
   SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
   const std::string epoch = absl::StrFormat("%016x", head.epoch);
   if (!request.page_token().empty()) {
-    SB_ASSIGN_OR_RETURN(std::vector<std::string> position, ParsePageToken(request.page_token(), list, 4));
+    SB_ASSIGN_OR_RETURN(std::vector<std::string> position,
+                        ParsePageToken(request.page_token(), list, 4));
     if (position[0] != epoch) return errors::StoreRestored();
     last = {position[1], position[2], position[3]};
   }
@@ -149,13 +155,15 @@ absl::StatusOr<admin::v1::ListResponse> ConfigHandler::List(const admin::v1::Lis
   admin::v1::ListResponse response;
   response.set_revision(state->head.revision.number);
   size_t bytes = 0;
-  auto at = std::upper_bound(state->resources.begin(), state->resources.end(), last,
-                             [](const ResourceKey& key, const Resource& resource) { return key < resource.key; });
+  auto at = std::upper_bound(
+      state->resources.begin(), state->resources.end(), last,
+      [](const ResourceKey& key, const Resource& resource) { return key < resource.key; });
   for (; at != state->resources.end(); ++at) {
     if (!request.namespace_().empty() && at->key.namespace_name != request.namespace_()) continue;
     if (!request.kind().empty() && at->key.type != request.kind()) continue;
     if (response.resources_size() == page_size || bytes >= limits::kMaxPageBytes) {
-      response.set_next_page_token(MakePageToken(list, {epoch, last.namespace_name, last.type, last.name}));
+      response.set_next_page_token(
+          MakePageToken(list, {epoch, last.namespace_name, last.type, last.name}));
       return response;
     }
     *response.add_resources() = Render(*at, state->head.epoch);
@@ -166,9 +174,11 @@ absl::StatusOr<admin::v1::ListResponse> ConfigHandler::List(const admin::v1::Lis
   return response;
 }
 
-absl::StatusOr<google::protobuf::Struct> ConfigHandler::SpecOf(const ResourceType& type, const Record& record) const {
-  SB_ASSIGN_OR_RETURN(const std::unique_ptr<google::protobuf::Message> message,
-                      descriptors_->Parse(descriptors_->FindMessage(type.message_name()), record.body));
+absl::StatusOr<google::protobuf::Struct> ConfigHandler::SpecOf(const ResourceType& type,
+                                                               const Record& record) const {
+  SB_ASSIGN_OR_RETURN(
+      const std::unique_ptr<google::protobuf::Message> message,
+      descriptors_->Parse(descriptors_->FindMessage(type.message_name()), record.body));
   return MessageToJson(*descriptors_, *message);
 }
 
@@ -203,7 +213,8 @@ admin::v1::Resource ConfigHandler::Render(const Resource& resource, uint64_t epo
 absl::StatusOr<std::shared_ptr<const HeadState>> ConfigHandler::StateAt(const Head& head) {
   {
     MutexLock lock(&mu_);
-    if (listed_ != nullptr && listed_->head.epoch == head.epoch && listed_->head.revision == head.revision) {
+    if (listed_ != nullptr && listed_->head.epoch == head.epoch &&
+        listed_->head.revision == head.revision) {
       return listed_;
     }
   }

@@ -16,36 +16,42 @@
 
 namespace signalbox {
 
-// ConfigService: what is in the store, read and changed. Reads are of the store's head, never of what is served. Errors
-// are the store's, and those of server/admin/errors.h. Safe from any thread.
+// ConfigService: what is in the store, read and changed. Reads are of the store's head, never of
+// what is served. Errors are the store's, and those of server/admin/errors.h. Safe from any thread.
 class ConfigHandler {
  public:
   // All must outlive this object.
-  ConfigHandler(ResourceStore* store, const Descriptors* descriptors, const TypeRegistry* registry, JudgeSource judges);
+  ConfigHandler(ResourceStore* store, const Descriptors* descriptors, const TypeRegistry* registry,
+                JudgeSource judges);
 
-  // Judges the change by a dry run, then commits it as one revision (HOUSE section 3). With validate_only it says what
-  // would have been done, and writes nothing.
+  // Judges the change by a dry run, then commits it as one revision (HOUSE section 3). With
+  // validate_only it says what would have been done, and writes nothing.
   //   kInvalidArgument  the request or what would come of it; field violations name the fields
   //   kCancelled        the caller has gone; nothing was written
   //   any               what ResourceStore::Commit gives
-  absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request, const Caller& caller);
+  absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request,
+                                                 const Caller& caller);
 
   //   kInvalidArgument  namespace, kind or name
   //   kNotFound         it is not there
-  absl::StatusOr<admin::v1::Resource> Get(const admin::v1::GetRequest& request, const Caller& caller);
+  absl::StatusOr<admin::v1::Resource> Get(const admin::v1::GetRequest& request,
+                                          const Caller& caller);
 
-  // A page, sorted by namespace, kind, name. What was committed between two pages may be missed or not; nothing comes
-  // twice. The head's content is read once for all pages as long as the head stays the same.
+  // A page, sorted by namespace, kind, name. What was committed between two pages may be missed or
+  // not; nothing comes twice. The head's content is read once for all pages as long as the head
+  // stays the same.
   //   kInvalidArgument  namespace, kind, page size or page token
   //   kAborted          the token is of another epoch
-  absl::StatusOr<admin::v1::ListResponse> List(const admin::v1::ListRequest& request, const Caller& caller)
-      SB_EXCLUDES(mu_);
+  absl::StatusOr<admin::v1::ListResponse> List(const admin::v1::ListRequest& request,
+                                               const Caller& caller) SB_EXCLUDES(mu_);
 
  private:
-  absl::StatusOr<admin::v1::ApplyResponse> Validate(const ChangeSet& changes, const Preconditions& preconditions,
+  absl::StatusOr<admin::v1::ApplyResponse> Validate(const ChangeSet& changes,
+                                                    const Preconditions& preconditions,
                                                     const Judging& judging);
   admin::v1::Resource Render(const Resource& resource, uint64_t epoch) const;
-  absl::StatusOr<google::protobuf::Struct> SpecOf(const ResourceType& type, const Record& record) const;
+  absl::StatusOr<google::protobuf::Struct> SpecOf(const ResourceType& type,
+                                                  const Record& record) const;
   absl::StatusOr<std::shared_ptr<const HeadState>> StateAt(const Head& head) SB_EXCLUDES(mu_);
   void Forget(const std::shared_ptr<const HeadState>& state) SB_EXCLUDES(mu_);
 

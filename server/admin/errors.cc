@@ -18,7 +18,9 @@ absl::Status NotLoadedYet() {
   return absl::UnavailableError("the configuration is still being loaded; nothing was written");
 }
 
-absl::Status CallerGone() { return absl::CancelledError("the caller no longer waits; nothing was written"); }
+absl::Status CallerGone() {
+  return absl::CancelledError("the caller no longer waits; nothing was written");
+}
 
 absl::Status BadPageToken() {
   return InvalidFields({{"page_token", "is not one that this list gave; start without it", ""}});
@@ -31,15 +33,19 @@ absl::Status NothingToApply() {
 std::string UnknownKind(absl::string_view kind, const std::vector<std::string>& kinds) {
   const std::string suggestion = DidYouMean(kind, kinds);
   return absl::StrCat("there is no kind \"", kind, "\"",
-                      suggestion.empty() ? absl::StrCat("; the kinds are ", absl::StrJoin(kinds, ", ")) : suggestion);
+                      suggestion.empty()
+                          ? absl::StrCat("; the kinds are ", absl::StrJoin(kinds, ", "))
+                          : suggestion);
 }
 
 std::string UnknownNamespace(absl::string_view name) {
-  return absl::StrCat("there is no namespace \"", name, "\"; the only one is \"", kDefaultNamespace, "\"");
+  return absl::StrCat("there is no namespace \"", name, "\"; the only one is \"", kDefaultNamespace,
+                      "\"");
 }
 
 std::string UnknownGroup(absl::string_view name) {
-  return absl::StrCat("there is no node group \"", name, "\"; the only one is \"", kDefaultGroup, "\"");
+  return absl::StrCat("there is no node group \"", name, "\"; the only one is \"", kDefaultGroup,
+                      "\"");
 }
 
 std::string Missing() { return "is missing"; }

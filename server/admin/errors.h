@@ -6,10 +6,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// The errors of the admin API, each with one text. Those of the store (storage/errors.h) pass through as they are.
+// The errors of the admin API, each with one text. Those of the store (storage/errors.h) pass
+// through as they are.
 namespace signalbox::errors {
 
-// kAborted, kStoreRestoredReason: what the caller read is of an older epoch. Read again; the same request fails again.
+// kAborted, kStoreRestoredReason: what the caller read is of an older epoch. Read again; the same
+// request fails again.
 absl::Status StoreRestored();
 // kUnavailable: nothing is served yet. Retry.
 absl::Status NotLoadedYet();

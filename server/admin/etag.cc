@@ -16,8 +16,10 @@ absl::StatusOr<Revision> ParseEtag(absl::string_view etag, uint64_t epoch) {
   uint64_t of_epoch = 0;
   Revision revision;
   if (dash != 16 || !absl::SimpleHexAtoi(etag.substr(0, dash), &of_epoch) ||
-      !absl::SimpleAtoi(etag.substr(dash + 1), &revision.number) || MakeEtag(of_epoch, revision) != etag) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", etag, "\" is not an etag; use the one that was read"));
+      !absl::SimpleAtoi(etag.substr(dash + 1), &revision.number) ||
+      MakeEtag(of_epoch, revision) != etag) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", etag, "\" is not an etag; use the one that was read"));
   }
   if (of_epoch != epoch) return errors::StoreRestored();
   return revision;

@@ -9,8 +9,8 @@
 
 namespace signalbox {
 
-// What the API says of a resource's last change, opaque to clients: the store's epoch and the revision. (A content hash
-// would let a change and its reversal through.)
+// What the API says of a resource's last change, opaque to clients: the store's epoch and the
+// revision. (A content hash would let a change and its reversal through.)
 std::string MakeEtag(uint64_t epoch, Revision changed_in);
 
 // The revision that `etag` names.

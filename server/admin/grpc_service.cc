@@ -20,12 +20,15 @@ bool IsGone(const grpc::ServerContext& context) {
 }
 
 template <typename Handler, typename Request, typename Response>
-grpc::Status Handle(const AdminServices::CallerOf& caller_of, grpc::ServerContext* context, Handler* handler,
-                    absl::StatusOr<Response> (Handler::*method)(const Request&, const Caller&), const Request& request,
-                    Response* response) {
+grpc::Status Handle(const AdminServices::CallerOf& caller_of, grpc::ServerContext* context,
+                    Handler* handler,
+                    absl::StatusOr<Response> (Handler::*method)(const Request&, const Caller&),
+                    const Request& request, Response* response) {
   Caller caller = caller_of(*context);
   caller.gone = [context] { return IsGone(*context); };
-  if (caller.gone()) return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline passed; nothing was done");
+  if (caller.gone())
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
+                        "the deadline passed; nothing was done");
   absl::StatusOr<Response> result = (handler->*method)(request, caller);
   if (!result.ok()) return ToGrpc(result.status());
   *response = *std::move(result);
@@ -87,7 +90,8 @@ class SystemGrpcService : public admin::v1::SystemService::Service {
 
 }  // namespace
 
-AdminServices::AdminServices(ConfigHandler* config, NodesHandler* nodes, SystemHandler* system, CallerOf caller_of)
+AdminServices::AdminServices(ConfigHandler* config, NodesHandler* nodes, SystemHandler* system,
+                             CallerOf caller_of)
     : caller_of_(std::move(caller_of)) {
   services_.push_back(std::make_unique<ConfigGrpcService>(config, &caller_of_));
   services_.push_back(std::make_unique<NodesGrpcService>(nodes, &caller_of_));

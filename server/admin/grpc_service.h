@@ -13,19 +13,20 @@
 
 namespace signalbox {
 
-// The services of signalbox.admin.v1 on gRPC: each call becomes a call of a handler, each status gRPC's. A call whose
-// deadline has passed by the time a thread takes it up is not begun.
+// The services of signalbox.admin.v1 on gRPC: each call becomes a call of a handler, each status
+// gRPC's. A call whose deadline has passed by the time a thread takes it up is not begun.
 class AdminServices {
  public:
   // Says who makes a call; `author` at least. Called on the server's threads.
   using CallerOf = std::function<Caller(const grpc::ServerContext& context)>;
 
   // The handlers must outlive this object, and this object the server.
-  AdminServices(ConfigHandler* config, NodesHandler* nodes, SystemHandler* system, CallerOf caller_of);
+  AdminServices(ConfigHandler* config, NodesHandler* nodes, SystemHandler* system,
+                CallerOf caller_of);
   ~AdminServices();
 
-  // Adds the services, and sets what the server accepts: kMaxAdminRequestBytes for a request, at most
-  // limits::kMaxAdminThreads threads. The server is for the admin API alone.
+  // Adds the services, and sets what the server accepts: kMaxAdminRequestBytes for a request, at
+  // most limits::kMaxAdminThreads threads. The server is for the admin API alone.
   void AddTo(grpc::ServerBuilder* builder);
 
  private:

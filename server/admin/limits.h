@@ -4,19 +4,20 @@
 
 namespace signalbox::limits {
 
-// Field violations that one request is told of: the rest would not fit into an answer and rarely helps. Checking ends
-// there.
+// Field violations that one request is told of: the rest would not fit into an answer and rarely
+// helps. Checking ends there.
 inline constexpr size_t kMaxViolations = 100;
 
 // Resources or nodes on one page. More asked for: as many as this.
 inline constexpr int kDefaultPageSize = 100;
 inline constexpr int kMaxPageSize = 1000;
 
-// Bytes of resources after which a page ends: gRPC clients refuse messages over 4 MiB unless told otherwise. A single
-// resource that is larger still comes, alone.
+// Bytes of resources after which a page ends: gRPC clients refuse messages over 4 MiB unless told
+// otherwise. A single resource that is larger still comes, alone.
 inline constexpr size_t kMaxPageBytes = size_t{2} << 20;
 
-// Threads that serve the admin API, each with one request. Requests beyond it: RESOURCE_EXHAUSTED; retry.
+// Threads that serve the admin API, each with one request. Requests beyond it: RESOURCE_EXHAUSTED;
+// retry.
 inline constexpr int kMaxAdminThreads = 16;
 
 }  // namespace signalbox::limits

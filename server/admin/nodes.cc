@@ -53,8 +53,8 @@ admin::v1::Node ToProto(const NodeStatus& node, Revision served) {
 
 NodesHandler::NodesHandler(FleetView fleet) : fleet_(std::move(fleet)) {}
 
-absl::StatusOr<admin::v1::ListNodesResponse> NodesHandler::List(const admin::v1::ListNodesRequest& request,
-                                                                const Caller& caller) {
+absl::StatusOr<admin::v1::ListNodesResponse> NodesHandler::List(
+    const admin::v1::ListNodesRequest& request, const Caller& caller) {
   SB_ASSIGN_OR_RETURN(const int page_size, PageSize(request.page_size()));
   const std::vector<std::string> list = {"nodes", request.id()};
   std::vector<NodeStatus> nodes = fleet_.nodes();
@@ -67,11 +67,14 @@ absl::StatusOr<admin::v1::ListNodesResponse> NodesHandler::List(const admin::v1:
 
   auto first = nodes.begin();
   if (!request.page_token().empty()) {
-    SB_ASSIGN_OR_RETURN(std::vector<std::string> parts, ParsePageToken(request.page_token(), list, 4));
+    SB_ASSIGN_OR_RETURN(std::vector<std::string> parts,
+                        ParsePageToken(request.page_token(), list, 4));
     Position last;
     if (!absl::SimpleAtoi(parts[3], &std::get<3>(last))) return errors::BadPageToken();
-    std::tie(std::get<0>(last), std::get<1>(last), std::get<2>(last)) = std::tie(parts[0], parts[1], parts[2]);
-    first = std::find_if(nodes.begin(), nodes.end(), [&](const NodeStatus& node) { return PositionOf(node) > last; });
+    std::tie(std::get<0>(last), std::get<1>(last), std::get<2>(last)) =
+        std::tie(parts[0], parts[1], parts[2]);
+    first = std::find_if(nodes.begin(), nodes.end(),
+                         [&](const NodeStatus& node) { return PositionOf(node) > last; });
   }
 
   admin::v1::ListNodesResponse response;
@@ -81,8 +84,9 @@ absl::StatusOr<admin::v1::ListNodesResponse> NodesHandler::List(const admin::v1:
   for (auto node = first; node != end; ++node) *response.add_nodes() = ToProto(*node, served);
   if (end != nodes.end()) {
     const NodeStatus& last = *(end - 1);
-    response.set_next_page_token(MakePageToken(
-        list, {last.namespace_name, last.group, last.id, absl::StrCat(absl::ToUnixNanos(last.connected))}));
+    response.set_next_page_token(
+        MakePageToken(list, {last.namespace_name, last.group, last.id,
+                             absl::StrCat(absl::ToUnixNanos(last.connected))}));
   }
   return response;
 }

@@ -25,10 +25,11 @@ class NodesHandler {
   // The functions must be safe from any thread.
   explicit NodesHandler(FleetView fleet);
 
-  // A page of the nodes, sorted by namespace, group, id, and by when they connected. Nodes that come or go between two
-  // pages may be missed or not; none comes twice.
+  // A page of the nodes, sorted by namespace, group, id, and by when they connected. Nodes that
+  // come or go between two pages may be missed or not; none comes twice.
   //   kInvalidArgument  page size or page token
-  absl::StatusOr<admin::v1::ListNodesResponse> List(const admin::v1::ListNodesRequest& request, const Caller& caller);
+  absl::StatusOr<admin::v1::ListNodesResponse> List(const admin::v1::ListNodesRequest& request,
+                                                    const Caller& caller);
 
  private:
   const FleetView fleet_;

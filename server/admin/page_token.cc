@@ -28,7 +28,8 @@ bool TakePart(absl::string_view* in, std::string* part) {
   while (digits < in->size() && digits < 7 && (*in)[digits] >= '0' && (*in)[digits] <= '9') {
     size = size * 10 + static_cast<size_t>((*in)[digits++] - '0');
   }
-  if (digits == 0 || digits == in->size() || (*in)[digits] != ':' || in->size() - digits - 1 < size) return false;
+  if (digits == 0 || digits == in->size() || (*in)[digits] != ':' || in->size() - digits - 1 < size)
+    return false;
   *part = std::string(in->substr(digits + 1, size));
   in->remove_prefix(digits + 1 + size);
   return true;
@@ -36,13 +37,15 @@ bool TakePart(absl::string_view* in, std::string* part) {
 
 }  // namespace
 
-std::string MakePageToken(const std::vector<std::string>& list, const std::vector<std::string>& position) {
+std::string MakePageToken(const std::vector<std::string>& list,
+                          const std::vector<std::string>& position) {
   std::string token = Prefix(list);
   for (const std::string& part : position) AppendPart(part, &token);
   return absl::WebSafeBase64Escape(token);
 }
 
-absl::StatusOr<std::vector<std::string>> ParsePageToken(absl::string_view token, const std::vector<std::string>& list,
+absl::StatusOr<std::vector<std::string>> ParsePageToken(absl::string_view token,
+                                                        const std::vector<std::string>& list,
                                                         size_t parts) {
   std::string decoded;
   if (!absl::WebSafeBase64Unescape(token, &decoded)) return errors::BadPageToken();

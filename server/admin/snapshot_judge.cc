@@ -12,7 +12,8 @@ namespace {
 class SnapshotJudge : public Judge {
  public:
   // `until_head`: what was committed between the snapshot and the head that the judge stands on.
-  SnapshotJudge(const SnapshotBuilder* builder, SnapshotPtr snapshot, std::vector<RevisionChanges> until_head)
+  SnapshotJudge(const SnapshotBuilder* builder, SnapshotPtr snapshot,
+                std::vector<RevisionChanges> until_head)
       : builder_(builder), snapshot_(std::move(snapshot)), until_head_(std::move(until_head)) {}
 
   absl::Status Check(Revision judged_on, const std::vector<RevisionChanges>& since,
@@ -31,8 +32,8 @@ class SnapshotJudge : public Judge {
 
 }  // namespace
 
-JudgeSource JudgeBySnapshot(const SnapshotBuilder* builder, const SnapshotReader* snapshots, NodeGroupName group,
-                            ResourceStore* store) {
+JudgeSource JudgeBySnapshot(const SnapshotBuilder* builder, const SnapshotReader* snapshots,
+                            NodeGroupName group, ResourceStore* store) {
   return [=]() -> absl::StatusOr<Judging> {
     const SnapshotPtr snapshot = snapshots->Current(group);
     if (snapshot == nullptr) return errors::NotLoadedYet();
@@ -47,7 +48,8 @@ JudgeSource JudgeBySnapshot(const SnapshotBuilder* builder, const SnapshotReader
       head = changes->back().info.revision;
       for (RevisionChanges& revision : *changes) until_head.push_back(std::move(revision));
     }
-    return Judging{head, std::make_shared<const SnapshotJudge>(builder, snapshot, std::move(until_head))};
+    return Judging{head,
+                   std::make_shared<const SnapshotJudge>(builder, snapshot, std::move(until_head))};
   };
 }
 

@@ -56,7 +56,8 @@ absl::StatusOr<admin::v1::InfoResponse> SystemHandler::Info(const admin::v1::Inf
     const absl::string_view state = NodeStateName(node.state);
     ++(*response.mutable_nodes())[std::string(state)];
   }
-  for (const auto& [type, count] : resource_counts_()) (*response.mutable_resources())[type] = count;
+  for (const auto& [type, count] : resource_counts_())
+    (*response.mutable_resources())[type] = count;
   if (const absl::Status status = AddStore(store_, &response); !status.ok()) {
     response.set_store_problem(std::string(status.message()));
   }

@@ -26,13 +26,14 @@ struct DaemonFacts {
 // SystemService. Safe from any thread.
 class SystemHandler {
  public:
-  // `store` must outlive this object; the functions must be safe from any thread. `resource_counts`: how many resources
-  // of each type are served.
+  // `store` must outlive this object; the functions must be safe from any thread.
+  // `resource_counts`: how many resources of each type are served.
   SystemHandler(DaemonFacts facts, ResourceStore* store, FleetView fleet,
                 std::function<std::map<std::string, int>()> resource_counts);
 
   // Never fails on a store that does: it says so in `store_problem` and gives the rest.
-  absl::StatusOr<admin::v1::InfoResponse> Info(const admin::v1::InfoRequest& request, const Caller& caller);
+  absl::StatusOr<admin::v1::InfoResponse> Info(const admin::v1::InfoRequest& request,
+                                               const Caller& caller);
 
  private:
   const DaemonFacts facts_;

@@ -32,7 +32,8 @@ google::rpc::BadRequest BadRequestOf(const std::vector<FieldViolation>& violatio
   for (size_t i = 0; i < violations.size(); ++i) {
     const std::string field = Shortened(violations[i].field, kMaxPart);
     const std::string description = Shortened(
-        FieldViolation{.field = "", .description = violations[i].description, .subject = violations[i].subject}
+        FieldViolation{
+            .field = "", .description = violations[i].description, .subject = violations[i].subject}
             .ToString(),
         kMaxPart);
     used += field.size() + description.size() + kPerViolation;
@@ -79,11 +80,13 @@ absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   google::rpc::Status details;
-  if (status.error_details().empty() || !details.ParseFromString(status.error_details())) return result;
+  if (status.error_details().empty() || !details.ParseFromString(status.error_details()))
+    return result;
   for (const google::protobuf::Any& any : details.details()) {
     if (google::rpc::BadRequest bad_request; any.UnpackTo(&bad_request)) {
       std::vector<FieldViolation> violations;
-      for (const google::rpc::BadRequest::FieldViolation& violation : bad_request.field_violations()) {
+      for (const google::rpc::BadRequest::FieldViolation& violation :
+           bad_request.field_violations()) {
         violations.push_back({violation.field(), violation.description(), ""});
       }
       result = WithViolations(std::move(result), violations);

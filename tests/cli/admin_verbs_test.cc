@@ -1,8 +1,8 @@
-#include <catch2/catch.hpp>
 #include <grpcpp/server.h>
 
 #include <algorithm>
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -45,7 +45,8 @@ struct Result {
   std::string err;
 };
 
-// A daemon's admin API on a Unix socket, and the command line against it. The folder's name is "DIR" in what comes back.
+// A daemon's admin API on a Unix socket, and the command line against it. The folder's name is
+// "DIR" in what comes back.
 class World : public AdminFixture {
  public:
   World() { Start(); }
@@ -73,7 +74,8 @@ class World : public AdminFixture {
     args.insert(args.end(), {"--server", target()});
     std::istringstream in(input);
     std::ostringstream out, err;
-    const ExitCode code = RunApp(args, Verbs(), {.in = &in, .out = &out, .err = &err, .environment = {}});
+    const ExitCode code =
+        RunApp(args, Verbs(), {.in = &in, .out = &out, .err = &err, .environment = {}});
     return {code, absl::StrReplaceAll(out.str(), {{dir.path(), "DIR"}}),
             absl::StrReplaceAll(err.str(), {{dir.path(), "DIR"}})};
   }
@@ -87,10 +89,13 @@ class World : public AdminFixture {
  private:
   FleetView fleet_{.nodes = [this] { return fleet_nodes; }, .served = [] { return Revision{413}; }};
   NodesHandler nodes_{fleet_};
-  SystemHandler system_{{.version = "0.1.0", .started = absl::Now(), .pid = 7, .xds_address = "127.0.0.1:18000"},
-                        store.get(),
-                        fleet_,
-                        [] { return std::map<std::string, int>{{"cluster", 2}}; }};
+  SystemHandler system_{
+      {.version = "0.1.0", .started = absl::Now(), .pid = 7, .xds_address = "127.0.0.1:18000"},
+      store.get(),
+      fleet_,
+      [] {
+        return std::map<std::string, int>{{"cluster", 2}};
+      }};
   AdminServices services_{config.get(), &nodes_, &system_, [this](const grpc::ServerContext&) {
                             on_call(++calls);
                             return Caller{.author = "alice"};
@@ -103,7 +108,8 @@ TEST_CASE("manifests are applied as one revision, then read and deleted") {
   const std::string file = world.File("a.yaml", kClusters);
   const Result applied = world.Run({"apply", "-f", file, "-m", "first"});
   CHECK(applied.err == "");
-  CHECK(applied.out == "plan  +2 create  ~0 update  -0 delete  =0 unchanged\nrevision 1 committed\n");
+  CHECK(applied.out ==
+        "plan  +2 create  ~0 update  -0 delete  =0 unchanged\nrevision 1 committed\n");
   CHECK(applied.code == ExitCode::kDone);
   CHECK(world.store->GetRevision(Revision{1})->message == "first");
   CHECK(world.store->GetRevision(Revision{1})->author == "alice");
@@ -121,7 +127,8 @@ TEST_CASE("manifests are applied as one revision, then read and deleted") {
   CHECK(world.Run({"get", "cluster/b", "cluster", "-o", "name"}).out == "cluster/a\ncluster/b\n");
 
   const Result deleted = world.Run({"delete", "cluster/a", "cluster/b"});
-  CHECK(deleted.out == "plan  +0 create  ~0 update  -2 delete  =0 unchanged\nrevision 2 committed\n");
+  CHECK(deleted.out ==
+        "plan  +0 create  ~0 update  -2 delete  =0 unchanged\nrevision 2 committed\n");
   const Result none = world.Run({"get", "cluster"});
   CHECK(none.code == ExitCode::kDone);
   CHECK(none.err == "nothing found\n");
@@ -160,11 +167,13 @@ TEST_CASE("a resource is shown as an object, several as a list, with nothing ran
 
 TEST_CASE("what an apply did is said to programs too") {
   World world;
-  const Result result = world.Run({"apply", "-f", "-", "-o", "json", "--request-id", "x"}, kClusters);
+  const Result result =
+      world.Run({"apply", "-f", "-", "-o", "json", "--request-id", "x"}, kClusters);
   const auto json = Json::Parse(result.out);
   REQUIRE(json.ok());
-  CHECK(json->Find("data")->Dump() ==
-        R"({"outcome":"committed","revision":1,"created":2,"updated":0,"removed":0,"unchanged":0,"request_id":"x"})");
+  CHECK(
+      json->Find("data")->Dump() ==
+      R"({"outcome":"committed","revision":1,"created":2,"updated":0,"removed":0,"unchanged":0,"request_id":"x"})");
 }
 
 TEST_CASE("an error of the daemon is shown at its place in the file") {
@@ -183,13 +192,16 @@ TEST_CASE("an error of the daemon is shown at its place in the file") {
   const Result result = world.Run({"apply", "-f", file});
   CHECK(result.code == ExitCode::kInvalid);
   CHECK(result.out == "");
-  CHECK_THAT(result.err, Catch::Contains("error: DIR/bad.yaml:5:3: spec.conect_timeout: ") &&
-                             Catch::Contains("connect_timeout") &&
-                             Catch::Contains("\n       DIR/bad.yaml:7: groups[0]: there is no node group \"edge\"") &&
-                             Catch::Contains("\n       DIR/bad.yaml:10:9: spec.lb_policy: "));
+  CHECK_THAT(
+      result.err,
+      Catch::Contains("error: DIR/bad.yaml:5:3: spec.conect_timeout: ") &&
+          Catch::Contains("connect_timeout") &&
+          Catch::Contains("\n       DIR/bad.yaml:7: groups[0]: there is no node group \"edge\"") &&
+          Catch::Contains("\n       DIR/bad.yaml:10:9: spec.lb_policy: "));
   CHECK(world.store->ReadHead()->revision == Revision{0});
 
-  const auto envelope = Json::Parse(world.Run({"apply", "-f", file, "-o", "json", "--request-id", "x"}).err);
+  const auto envelope =
+      Json::Parse(world.Run({"apply", "-f", file, "-o", "json", "--request-id", "x"}).err);
   REQUIRE(envelope.ok());
   CHECK(envelope->Find("code")->text() == "INVALID_ARGUMENT");
   CHECK(envelope->Find("field")->text() == "spec.conect_timeout");
@@ -201,17 +213,20 @@ TEST_CASE("more errors than an answer holds are counted") {
   World world;
   std::string manifests;
   for (int i = 0; i < 90; ++i) {
-    absl::StrAppend(&manifests, "kind: cluster\nname: a-long-name-for-a-cluster-", i, "\nspec: { conect_timeout: 1s }\n---\n");
+    absl::StrAppend(&manifests, "kind: cluster\nname: a-long-name-for-a-cluster-", i,
+                    "\nspec: { conect_timeout: 1s }\n---\n");
   }
   const Result result = world.Run({"apply", "-f", "-"}, manifests);
   CHECK(result.code == ExitCode::kInvalid);
-  CHECK_THAT(result.err, Catch::Contains("(and ") && Catch::Contains("\n       stdin:11:9: spec.conect_timeout: ") &&
+  CHECK_THAT(result.err, Catch::Contains("(and ") &&
+                             Catch::Contains("\n       stdin:11:9: spec.conect_timeout: ") &&
                              Catch::Contains(" more are not shown"));
 }
 
 TEST_CASE("a file that cannot be read as manifests is refused before anything is sent") {
   World world;
-  const Result result = world.Run({"apply", "-f", world.File("bad.yaml", "kind: clutser\nname: a\nspec: {}\n")});
+  const Result result =
+      world.Run({"apply", "-f", world.File("bad.yaml", "kind: clutser\nname: a\nspec: {}\n")});
   CHECK(result.code == ExitCode::kInvalid);
   CHECK_THAT(result.err, Catch::Contains("DIR/bad.yaml:1:") && Catch::Contains("cluster"));
   CHECK(world.Run({"apply", "-f", "-"}, "").code == ExitCode::kInvalid);
@@ -250,8 +265,9 @@ TEST_CASE("without a daemon the error says how to start one") {
   world.Stop();
   const Result result = world.Run({"status"});
   CHECK(result.code == ExitCode::kUnavailable);
-  CHECK_THAT(result.err, Catch::Contains("error: cannot connect to unix:DIR/admin.sock: ") &&
-                             Catch::Contains("hint: is the daemon running? start it with: signalbox serve"));
+  CHECK_THAT(result.err,
+             Catch::Contains("error: cannot connect to unix:DIR/admin.sock: ") &&
+                 Catch::Contains("hint: is the daemon running? start it with: signalbox serve"));
   std::ofstream(world.dir.Join("admin.sock")) << "";
   CHECK(world.Run({"status"}).code == ExitCode::kUnavailable);
 }
@@ -259,7 +275,8 @@ TEST_CASE("without a daemon the error says how to start one") {
 TEST_CASE("a request that gets no answer within the timeout ends as unavailable") {
   World world;
   world.on_call = [](int) { absl::SleepFor(absl::Milliseconds(400)); };
-  const Result result = world.Run({"apply", "-f", "-", "--timeout", "100ms", "--request-id", "x"}, kClusters);
+  const Result result =
+      world.Run({"apply", "-f", "-", "--timeout", "100ms", "--request-id", "x"}, kClusters);
   CHECK(result.code == ExitCode::kUnavailable);
   CHECK_THAT(result.err, Catch::Contains("--request-id x"));
 }
@@ -299,10 +316,12 @@ TEST_CASE("the fleet and the daemon are shown over the wire") {
   node.detail = "listener/ingress: no";
   world.fleet_nodes = {node};
   CHECK_THAT(world.Run({"nodes"}).out, Catch::Contains("edge-7  edge   NACK   412 (-1)"));
-  CHECK_THAT(world.Run({"nodes", "get", "edge-7"}).out, Catch::StartsWith("node      edge-7  group edge\n"));
-  CHECK_THAT(world.Run({"status"}).out, Catch::StartsWith("signalbox 0.1.0  store sqlite (memory)") &&
-                                            Catch::Contains("proxies   1: 1 nack") &&
-                                            Catch::Contains("problems  1: edge-7 NACK"));
+  CHECK_THAT(world.Run({"nodes", "get", "edge-7"}).out,
+             Catch::StartsWith("node      edge-7  group edge\n"));
+  CHECK_THAT(world.Run({"status"}).out,
+             Catch::StartsWith("signalbox 0.1.0  store sqlite (memory)") &&
+                 Catch::Contains("proxies   1: 1 nack") &&
+                 Catch::Contains("problems  1: edge-7 NACK"));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "cli/bootstrap_verb.h"
 
-#include <catch2/catch.hpp>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <catch2/catch.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -28,8 +28,8 @@ Result Run(std::vector<std::string> args) {
   args.insert(args.begin(), {"bootstrap", "envoy"});
   std::istringstream in;
   std::ostringstream out, err;
-  const ExitCode code =
-      RunApp(args, {BootstrapEnvoyVerb()}, {.in = &in, .out = &out, .err = &err, .environment = {}});
+  const ExitCode code = RunApp(args, {BootstrapEnvoyVerb()},
+                               {.in = &in, .out = &out, .err = &err, .environment = {}});
   return {code, out.str(), err.str()};
 }
 
@@ -90,8 +90,9 @@ TEST_CASE("the bootstrap of an Envoy is always the same bytes") {
   CHECK(result.code == ExitCode::kDone);
   CHECK(result.err == "");
   CHECK(result.out == kGolden);
-  CHECK(Run({"--node-id", "edge-1", "--group", "edge", "--plaintext", "--delta", "--xds", "127.0.0.1:18000"}).out ==
-        kGolden);
+  CHECK(Run({"--node-id", "edge-1", "--group", "edge", "--plaintext", "--delta", "--xds",
+             "127.0.0.1:18000"})
+            .out == kGolden);
 }
 
 TEST_CASE("the bootstrap is a message that Envoy's API knows") {
@@ -107,19 +108,25 @@ TEST_CASE("the bootstrap is a message that Envoy's API knows") {
     REQUIRE(google::protobuf::util::JsonStringToMessage(result.out, &json).ok());
     std::vector<FieldError> errors;
     const auto message = MessageFromJson(
-        **descriptors, (*descriptors)->FindMessage("envoy.config.bootstrap.v3.Bootstrap"), json, &errors);
+        **descriptors, (*descriptors)->FindMessage("envoy.config.bootstrap.v3.Bootstrap"), json,
+        &errors);
     for (const FieldError& error : errors) UNSCOPED_INFO(error.ToString());
     CHECK(message.ok());
   }
 }
 
 TEST_CASE("variant, group and address end where they belong") {
-  const std::string sotw = Run({"--node-id", "a", "--plaintext", "--sotw", "--xds", "xds.example:7"}).out;
+  const std::string sotw =
+      Run({"--node-id", "a", "--plaintext", "--sotw", "--xds", "xds.example:7"}).out;
   CHECK_THAT(sotw, Catch::Contains("api_type: GRPC\n") && Catch::Contains("cluster: default\n") &&
-                       Catch::Contains("type: STRICT_DNS\n") && Catch::Contains("dns_lookup_family: ALL\n") &&
-                       Catch::Contains("address: xds.example\n") && Catch::Contains("port_value: 7\n"));
-  CHECK_THAT(Run({"--node-id", "a", "--plaintext", "--xds", "[::1]:7"}).out, Catch::Contains("address: \"::1\"\n"));
-  CHECK_THAT(Run({"--node-id", "1.10", "--plaintext"}).out, Catch::StartsWith("node:\n  id: \"1.10\"\n"));
+                       Catch::Contains("type: STRICT_DNS\n") &&
+                       Catch::Contains("dns_lookup_family: ALL\n") &&
+                       Catch::Contains("address: xds.example\n") &&
+                       Catch::Contains("port_value: 7\n"));
+  CHECK_THAT(Run({"--node-id", "a", "--plaintext", "--xds", "[::1]:7"}).out,
+             Catch::Contains("address: \"::1\"\n"));
+  CHECK_THAT(Run({"--node-id", "1.10", "--plaintext"}).out,
+             Catch::StartsWith("node:\n  id: \"1.10\"\n"));
 }
 
 TEST_CASE("a bootstrap that could not work is refused as usage, with what to write") {
@@ -127,15 +134,16 @@ TEST_CASE("a bootstrap that could not work is refused as usage, with what to wri
   CHECK(tls.code == ExitCode::kUsage);
   CHECK(tls.out == "");
   CHECK_THAT(tls.err, Catch::Contains("TLS") && Catch::Contains("--plaintext"));
-  for (const auto& args : std::vector<std::vector<std::string>>{{"--plaintext"},
-                                                               {"--plaintext", "--node-id", ""},
-                                                               {"--plaintext", "--node-id", "a", "--group", ""},
-                                                               {"--plaintext", "--node-id", "a", "--sotw", "--delta"},
-                                                               {"--plaintext", "--node-id", "a", "--xds", "host"},
-                                                               {"--plaintext", "--node-id", "a", "--xds", ":1"},
-                                                               {"--plaintext", "--node-id", "a", "--xds", "h:0"},
-                                                               {"--plaintext", "--node-id", "a", "--xds", "::1:1"},
-                                                               {"--plaintext", "--node-id", "a", "--xds", "h:65536"}}) {
+  for (const auto& args : std::vector<std::vector<std::string>>{
+           {"--plaintext"},
+           {"--plaintext", "--node-id", ""},
+           {"--plaintext", "--node-id", "a", "--group", ""},
+           {"--plaintext", "--node-id", "a", "--sotw", "--delta"},
+           {"--plaintext", "--node-id", "a", "--xds", "host"},
+           {"--plaintext", "--node-id", "a", "--xds", ":1"},
+           {"--plaintext", "--node-id", "a", "--xds", "h:0"},
+           {"--plaintext", "--node-id", "a", "--xds", "::1:1"},
+           {"--plaintext", "--node-id", "a", "--xds", "h:65536"}}) {
     const Result result = Run(args);
     CHECK(result.code == ExitCode::kUsage);
     CHECK(result.out == "");

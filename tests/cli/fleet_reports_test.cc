@@ -1,6 +1,5 @@
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -20,8 +19,9 @@ using admin::v1::NodeState;
 
 const absl::Time kNow = absl::FromUnixSeconds(1800000000);
 
-Node MakeNode(const std::string& id, const std::string& group, NodeState state, int64_t revision, int64_t behind,
-              const std::string& client, absl::Duration since, const std::string& detail) {
+Node MakeNode(const std::string& id, const std::string& group, NodeState state, int64_t revision,
+              int64_t behind, const std::string& client, absl::Duration since,
+              const std::string& detail) {
   Node node;
   node.set_namespace_("default");
   node.set_id(id);
@@ -48,11 +48,16 @@ void AddType(const std::string& kind, NodeState state, Node* node) {
 std::vector<Node> Fleet() {
   std::vector<Node> nodes = {
       MakeNode("edge-1", "edge", admin::v1::SYNCED, 413, 0, "envoy 1.36.2", absl::Hours(76), ""),
-      MakeNode("edge-7", "edge", admin::v1::NACK, 412, 1, "envoy 1.22.0", absl::Seconds(41), "listener/ingress: no\x1b[31m"),
-      MakeNode("grpc-a", "grpc", admin::v1::STALE, 398, 15, "grpc-c++ 1.71", absl::Seconds(372), "sent 413 41s ago"),
-      MakeNode("new", "grpc", admin::v1::PENDING, 0, 413, "envoy 1.40.0", absl::Milliseconds(0), "")};
-  for (const char* kind : {"cluster", "endpoints", "listener", "route"}) AddType(kind, admin::v1::SYNCED, &nodes[0]);
-  for (const char* kind : {"cluster", "endpoints", "route"}) AddType(kind, admin::v1::SYNCED, &nodes[1]);
+      MakeNode("edge-7", "edge", admin::v1::NACK, 412, 1, "envoy 1.22.0", absl::Seconds(41),
+               "listener/ingress: no\x1b[31m"),
+      MakeNode("grpc-a", "grpc", admin::v1::STALE, 398, 15, "grpc-c++ 1.71", absl::Seconds(372),
+               "sent 413 41s ago"),
+      MakeNode("new", "grpc", admin::v1::PENDING, 0, 413, "envoy 1.40.0", absl::Milliseconds(0),
+               "")};
+  for (const char* kind : {"cluster", "endpoints", "listener", "route"})
+    AddType(kind, admin::v1::SYNCED, &nodes[0]);
+  for (const char* kind : {"cluster", "endpoints", "route"})
+    AddType(kind, admin::v1::SYNCED, &nodes[1]);
   AddType("listener", admin::v1::NACK, &nodes[1]);
   nodes[1].mutable_types(3)->add_refused("ingress");
   nodes[1].mutable_types(3)->set_error("no");
@@ -74,10 +79,13 @@ TEST_CASE("the fleet is a table with a column for each type") {
   CHECK(Shown(NodesReport(Fleet(), kNow)) ==
         "NODE    GROUP  STATE    REVISION   LDS  RDS   CDS  EDS  CLIENT         SINCE  DETAIL\n"
         "edge-1  edge   SYNCED   413         ok   ok    ok   ok  envoy 1.36.2   3d4h\n"
-        "edge-7  edge   NACK     412 (-1)     X   ok    ok   ok  envoy 1.22.0   41s    listener/ingress: no\\x1b[31m\n"
-        "grpc-a  grpc   STALE    398 (-15)   ok    -     .    -  grpc-c++ 1.71  6m12s  sent 413 41s ago\n"
+        "edge-7  edge   NACK     412 (-1)     X   ok    ok   ok  envoy 1.22.0   41s    "
+        "listener/ingress: no\\x1b[31m\n"
+        "grpc-a  grpc   STALE    398 (-15)   ok    -     .    -  grpc-c++ 1.71  6m12s  sent 413 "
+        "41s ago\n"
         "new     grpc   PENDING  -            -    -  held    -  envoy 1.40.0   0s\n");
-  CHECK(Shown(NodesReport(Fleet(), kNow), Format::kName) == "node/edge-1\nnode/edge-7\nnode/grpc-a\nnode/new\n");
+  CHECK(Shown(NodesReport(Fleet(), kNow), Format::kName) ==
+        "node/edge-1\nnode/edge-7\nnode/grpc-a\nnode/new\n");
 }
 
 TEST_CASE("a proxy is shown type by type, with what it refused and said") {
@@ -95,15 +103,16 @@ TEST_CASE("a proxy is shown type by type, with what it refused and said") {
 }
 
 TEST_CASE("a proxy is an object to programs, with its times in UTC") {
-  CHECK(NodeReport(Fleet()[1], kNow).data.Dump() ==
-        R"({"namespace":"default","group":"edge","id":"edge-7","state":"NACK","revision":412,"behind":1,)"
-        R"("client":"envoy 1.22.0","variant":"delta","since":"2027-01-15T07:59:19.000Z",)"
-        R"("connected":"2027-01-12T00:00:00.000Z","detail":"listener/ingress: no\u001b[31m","types":[)"
-        R"({"kind":"cluster","state":"SYNCED","revision":412,"since":"2027-01-15T07:59:19.000Z"},)"
-        R"({"kind":"endpoints","state":"SYNCED","revision":412,"since":"2027-01-15T07:59:19.000Z"},)"
-        R"({"kind":"route","state":"SYNCED","revision":412,"since":"2027-01-15T07:59:19.000Z"},)"
-        R"({"kind":"listener","state":"NACK","revision":412,"since":"2027-01-15T07:59:19.000Z",)"
-        R"("refused":["ingress"],"error":"no"}]})");
+  CHECK(
+      NodeReport(Fleet()[1], kNow).data.Dump() ==
+      R"({"namespace":"default","group":"edge","id":"edge-7","state":"NACK","revision":412,"behind":1,)"
+      R"("client":"envoy 1.22.0","variant":"delta","since":"2027-01-15T07:59:19.000Z",)"
+      R"("connected":"2027-01-12T00:00:00.000Z","detail":"listener/ingress: no\u001b[31m","types":[)"
+      R"({"kind":"cluster","state":"SYNCED","revision":412,"since":"2027-01-15T07:59:19.000Z"},)"
+      R"({"kind":"endpoints","state":"SYNCED","revision":412,"since":"2027-01-15T07:59:19.000Z"},)"
+      R"({"kind":"route","state":"SYNCED","revision":412,"since":"2027-01-15T07:59:19.000Z"},)"
+      R"({"kind":"listener","state":"NACK","revision":412,"since":"2027-01-15T07:59:19.000Z",)"
+      R"("refused":["ingress"],"error":"no"}]})");
 }
 
 admin::v1::InfoResponse Info() {
@@ -132,7 +141,8 @@ admin::v1::InfoResponse Info() {
 
 TEST_CASE("the status is a few lines") {
   CHECK(Shown(StatusReport(Info(), {Fleet()[1], Fleet()[2]}, kNow, false)) ==
-        "signalbox 0.1.0  store sqlite 41 MB, schema 12     revision 413  alice 2d ago \"raise timeout\"\n"
+        "signalbox 0.1.0  store sqlite 41 MB, schema 12     revision 413  alice 2d ago \"raise "
+        "timeout\"\n"
         "serving   revision 413  12 cluster  3 listener\n"
         "proxies   213: 211 synced  1 stale  1 nack\n"
         "problems  2: edge-7 NACK 41s  listener/ingress: no\\x1b[31m\n"
@@ -143,7 +153,8 @@ TEST_CASE("the status is a few lines") {
 TEST_CASE("the status names a few problems, and all of them when asked") {
   const std::vector<Node> nodes(5, Fleet()[1]);
   const std::string some = Shown(StatusReport(Info(), nodes, kNow, false));
-  CHECK_THAT(some, Catch::Contains("problems  5: ") && Catch::Contains("signalbox status --problems"));
+  CHECK_THAT(some,
+             Catch::Contains("problems  5: ") && Catch::Contains("signalbox status --problems"));
   const std::string all = Shown(StatusReport(Info(), nodes, kNow, true));
   CHECK(std::count(all.begin(), all.end(), '\n') == 5);
 }
@@ -151,10 +162,12 @@ TEST_CASE("the status names a few problems, and all of them when asked") {
 TEST_CASE("an empty store and a failing one are said") {
   admin::v1::InfoResponse info = Info();
   info.clear_head();
-  CHECK_THAT(Shown(StatusReport(info, {}, kNow, false)),
-             Catch::Contains("revision 0, nothing applied yet\n") && Catch::Contains("problems  none\n"));
+  CHECK_THAT(
+      Shown(StatusReport(info, {}, kNow, false)),
+      Catch::Contains("revision 0, nothing applied yet\n") && Catch::Contains("problems  none\n"));
   info.set_store_problem("the store failed: disk");
-  CHECK_THAT(Shown(StatusReport(info, {}, kNow, false)), Catch::Contains("problems  1: store: the store failed: disk\n"));
+  CHECK_THAT(Shown(StatusReport(info, {}, kNow, false)),
+             Catch::Contains("problems  1: store: the store failed: disk\n"));
 }
 
 TEST_CASE("durations and sizes are said in the units that a person uses") {

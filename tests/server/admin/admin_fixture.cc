@@ -14,13 +14,12 @@ AdminFixture::AdminFixture() {
   auto made = Descriptors::Create();
   SB_CHECK(made.ok());
   descriptors = *std::move(made);
-  config = std::make_unique<ConfigHandler>(
-      store.get(), descriptors.get(), &registry,
-      [this]() -> absl::StatusOr<Judging> {
-        const absl::StatusOr<Head> head = store->ReadHead();
-        if (!head.ok()) return head.status();
-        return Judging{head->revision, judge};
-      });
+  config = std::make_unique<ConfigHandler>(store.get(), descriptors.get(), &registry,
+                                           [this]() -> absl::StatusOr<Judging> {
+                                             const absl::StatusOr<Head> head = store->ReadHead();
+                                             if (!head.ok()) return head.status();
+                                             return Judging{head->revision, judge};
+                                           });
 }
 
 admin::v1::ApplyRequest AdminFixture::ApplyOf(const std::string& kind, const std::string& name,
@@ -30,8 +29,8 @@ admin::v1::ApplyRequest AdminFixture::ApplyOf(const std::string& kind, const std
   return request;
 }
 
-admin::v1::Resource* AdminFixture::Add(const std::string& kind, const std::string& name, const std::string& spec,
-                                       admin::v1::ApplyRequest* request) {
+admin::v1::Resource* AdminFixture::Add(const std::string& kind, const std::string& name,
+                                       const std::string& spec, admin::v1::ApplyRequest* request) {
   admin::v1::Resource* resource = request->add_resources();
   resource->set_kind(kind);
   resource->set_name(name);

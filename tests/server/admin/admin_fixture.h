@@ -26,7 +26,9 @@ class ScriptedJudge : public Judge {
     return verdict(changes);
   }
 
-  std::function<absl::Status(const ChangeSet&)> verdict = [](const ChangeSet&) { return absl::OkStatus(); };
+  std::function<absl::Status(const ChangeSet&)> verdict = [](const ChangeSet&) {
+    return absl::OkStatus();
+  };
   mutable int asked = 0;
 };
 
@@ -36,10 +38,11 @@ class AdminFixture {
   AdminFixture();
 
   // A request with one resource; `spec` is proto3 JSON.
-  static admin::v1::ApplyRequest ApplyOf(const std::string& kind, const std::string& name, const std::string& spec);
+  static admin::v1::ApplyRequest ApplyOf(const std::string& kind, const std::string& name,
+                                         const std::string& spec);
   // Adds one more.
-  static admin::v1::Resource* Add(const std::string& kind, const std::string& name, const std::string& spec,
-                                  admin::v1::ApplyRequest* request);
+  static admin::v1::Resource* Add(const std::string& kind, const std::string& name,
+                                  const std::string& spec, admin::v1::ApplyRequest* request);
   // Applies and expects success.
   admin::v1::ApplyResponse MustApply(const admin::v1::ApplyRequest& request);
 

@@ -1,7 +1,6 @@
 #include "server/admin/config.h"
 
 #include <catch2/catch.hpp>
-
 #include <string>
 #include <vector>
 
@@ -88,26 +87,30 @@ struct Bad {
 std::vector<Bad> BadRequests() {
   std::vector<Bad> all;
   const auto add = [&](const std::string& what, ApplyRequest request, const std::string& field,
-                       const std::string& text) { all.push_back({what, std::move(request), field, text}); };
+                       const std::string& text) {
+    all.push_back({what, std::move(request), field, text});
+  };
   const auto one = [](const std::string& kind, const std::string& name, const std::string& spec) {
     return AdminFixture::ApplyOf(kind, name, spec);
   };
-  add("unknown kind", one("clutser", "a", kCluster), "resources[0].kind", "did you mean \"cluster\"?");
+  add("unknown kind", one("clutser", "a", kCluster), "resources[0].kind",
+      "did you mean \"cluster\"?");
   add("missing kind", one("", "a", kCluster), "resources[0].kind", "is missing");
   add("missing name", one("cluster", "", kCluster), "resources[0].name", "is missing");
-  add("name too long", one("cluster", std::string(limits::kMaxNameBytes + 1, 'a'), kCluster), "resources[0].name",
-      "too long");
-  add("name with NUL", one("cluster", std::string("a\0b", 3), kCluster), "resources[0].name", "NUL");
+  add("name too long", one("cluster", std::string(limits::kMaxNameBytes + 1, 'a'), kCluster),
+      "resources[0].name", "too long");
+  add("name with NUL", one("cluster", std::string("a\0b", 3), kCluster), "resources[0].name",
+      "NUL");
   add("name mismatch", one("cluster", "a", R"({"name": "b"})"), "resources[0].spec.name", "\"b\"");
   add("name mismatch of endpoints", one("endpoints", "a", R"({"cluster_name": "b"})"),
       "resources[0].spec.cluster_name", "\"b\"");
-  add("unknown field", one("cluster", "a", R"({"conect_timeout": "1s"})"), "resources[0].spec.conect_timeout",
-      "connect_timeout");
+  add("unknown field", one("cluster", "a", R"({"conect_timeout": "1s"})"),
+      "resources[0].spec.conect_timeout", "connect_timeout");
   add("unknown nested field",
       one("cluster", "a", R"({"load_assignment": {"endpoints": [{}, {"lb_endpointz": []}]}})"),
       "resources[0].spec.load_assignment.endpoints[1].lb_endpointz", "lb_endpoints");
-  add("wrong type of value", one("cluster", "a", R"({"connect_timeout": true})"), "resources[0].spec.connect_timeout",
-      "");
+  add("wrong type of value", one("cluster", "a", R"({"connect_timeout": true})"),
+      "resources[0].spec.connect_timeout", "");
   add("unknown type URL",
       one("listener", "a",
           R"({"filter_chains": [{"filters": [{"name": "x",
@@ -160,7 +163,8 @@ std::vector<Bad> BadRequests() {
     add("long request id", request, "request_id", "too long");
   }
   add("body over the limit",
-      one("cluster", "a", absl::StrCat("{\"alt_stat_name\": \"", std::string(limits::kMaxBodyBytes, 'a'), "\"}")),
+      one("cluster", "a",
+          absl::StrCat("{\"alt_stat_name\": \"", std::string(limits::kMaxBodyBytes, 'a'), "\"}")),
       "resources[0].spec", "too large");
   return all;
 }
@@ -192,7 +196,8 @@ TEST_CASE("every wrong field of a request is named at once, up to a limit", "[ad
 
 TEST_CASE("a request that changes nothing by its form is refused", "[admin]") {
   AdminFixture fixture;
-  CHECK(fixture.config->Apply(ApplyRequest(), Caller{}).status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(fixture.config->Apply(ApplyRequest(), Caller{}).status().code() ==
+        absl::StatusCode::kInvalidArgument);
 }
 
 TEST_CASE("what the judge refuses is refused at the path in the request", "[admin]") {
@@ -215,8 +220,8 @@ TEST_CASE("what the judge refuses is refused at the path in the request", "[admi
 
 TEST_CASE("a caller that has gone gets nothing written", "[admin]") {
   AdminFixture fixture;
-  const auto response =
-      fixture.config->Apply(fixture.ApplyOf("cluster", "a", kCluster), Caller{.gone = [] { return true; }});
+  const auto response = fixture.config->Apply(fixture.ApplyOf("cluster", "a", kCluster),
+                                              Caller{.gone = [] { return true; }});
   CHECK(response.status().code() == absl::StatusCode::kCancelled);
   CHECK(HeadOf(fixture) == Revision{0});
 }
@@ -230,9 +235,11 @@ TEST_CASE("an etag lets a change through only while the resource is what was rea
   CHECK(fixture.MustApply(request).revision() == 2);
   request = fixture.ApplyOf("cluster", "a", kCluster);
   request.mutable_resources(0)->set_etag(etag);
-  CHECK(fixture.config->Apply(request, Caller{}).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(fixture.config->Apply(request, Caller{}).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
   request.set_validate_only(true);
-  CHECK(fixture.config->Apply(request, Caller{}).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(fixture.config->Apply(request, Caller{}).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
   CHECK(HeadOf(fixture) == Revision{2});
 }
 
@@ -252,7 +259,8 @@ TEST_CASE("an expected revision that is not the head refuses the change", "[admi
   CHECK(fixture.MustApply(request).revision() == 1);
   request = fixture.ApplyOf("cluster", "b", kCluster);
   request.set_expected_revision(0);
-  CHECK(fixture.config->Apply(request, Caller{}).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(fixture.config->Apply(request, Caller{}).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
   CHECK(HeadOf(fixture) == Revision{1});
 }
 
@@ -277,7 +285,8 @@ TEST_CASE("removals remove, and a removal of what is not there refuses all", "[a
   const ApplyResponse response = fixture.MustApply(request);
   CHECK(response.created() == 1);
   CHECK(response.removed() == 1);
-  CHECK(fixture.config->Get(GetOf("cluster", "a"), Caller{}).status().code() == absl::StatusCode::kNotFound);
+  CHECK(fixture.config->Get(GetOf("cluster", "a"), Caller{}).status().code() ==
+        absl::StatusCode::kNotFound);
 }
 
 TEST_CASE("validate_only says what would change and writes nothing", "[admin]") {
@@ -309,7 +318,8 @@ TEST_CASE("validate_only says what would change and writes nothing", "[admin]") 
 TEST_CASE("a list comes in pages, sorted, each resource once", "[admin]") {
   AdminFixture fixture;
   ApplyRequest request;
-  for (const char* name : {"d", "b", "a", "c", "e"}) fixture.Add("cluster", name, kCluster, &request);
+  for (const char* name : {"d", "b", "a", "c", "e"})
+    fixture.Add("cluster", name, kCluster, &request);
   fixture.Add("route", "r", "{}", &request);
   fixture.MustApply(request);
 
@@ -371,9 +381,12 @@ TEST_CASE("reads of an unknown kind or namespace say so", "[admin]") {
   list.set_kind("");
   list.set_namespace_("team");
   CHECK(fixture.config->List(list, Caller{}).status().code() == absl::StatusCode::kInvalidArgument);
-  CHECK(fixture.config->Get(GetOf("clusters", "a"), Caller{}).status().code() == absl::StatusCode::kInvalidArgument);
-  CHECK(fixture.config->Get(GetOf("cluster", ""), Caller{}).status().code() == absl::StatusCode::kInvalidArgument);
-  CHECK(fixture.config->Get(GetOf("cluster", "a"), Caller{}).status().code() == absl::StatusCode::kNotFound);
+  CHECK(fixture.config->Get(GetOf("clusters", "a"), Caller{}).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(fixture.config->Get(GetOf("cluster", ""), Caller{}).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(fixture.config->Get(GetOf("cluster", "a"), Caller{}).status().code() ==
+        absl::StatusCode::kNotFound);
 }
 
 }  // namespace

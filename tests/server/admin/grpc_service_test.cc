@@ -1,10 +1,10 @@
 #include "server/admin/grpc_service.h"
 
-#include <catch2/catch.hpp>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/server.h>
 
+#include <catch2/catch.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -34,10 +34,13 @@ struct ServedFixture : AdminFixture {
   }
   ~ServedFixture() { server->Shutdown(std::chrono::system_clock::now()); }
 
-  FleetView fleet{.nodes = [] { return std::vector<NodeStatus>{{.id = "n"}}; }, .served = [] { return Revision{3}; }};
+  FleetView fleet{.nodes = [] { return std::vector<NodeStatus>{{.id = "n"}}; },
+                  .served = [] { return Revision{3}; }};
   NodesHandler nodes{fleet};
-  SystemHandler system{{.version = "1"}, store.get(), fleet, [] { return std::map<std::string, int>(); }};
-  AdminServices services{config.get(), &nodes, &system, [](const grpc::ServerContext&) { return Caller{.author = "bob"}; }};
+  SystemHandler system{
+      {.version = "1"}, store.get(), fleet, [] { return std::map<std::string, int>(); }};
+  AdminServices services{config.get(), &nodes, &system,
+                         [](const grpc::ServerContext&) { return Caller{.author = "bob"}; }};
   grpc::ServerBuilder builder;
   std::unique_ptr<grpc::Server> server;
   std::shared_ptr<grpc::Channel> channel;
@@ -101,8 +104,9 @@ TEST_CASE("a call whose deadline has passed is not begun", "[admin]") {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() - std::chrono::seconds(1));
   admin::v1::ApplyResponse response;
-  const grpc::Status status = admin::v1::ConfigService::NewStub(fixture.channel)
-                                  ->Apply(&context, fixture.ApplyOf("cluster", "a", "{}"), &response);
+  const grpc::Status status =
+      admin::v1::ConfigService::NewStub(fixture.channel)
+          ->Apply(&context, fixture.ApplyOf("cluster", "a", "{}"), &response);
   CHECK(status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
   CHECK(fixture.store->ReadHead()->revision == Revision{0});
 }

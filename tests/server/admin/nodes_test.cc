@@ -1,7 +1,6 @@
 #include "server/admin/nodes.h"
 
 #include <catch2/catch.hpp>
-
 #include <string>
 #include <vector>
 
@@ -24,7 +23,8 @@ NodeStatus Node(const std::string& id, int64_t connected = 100, int64_t revision
 }
 
 NodesHandler HandlerOf(std::vector<NodeStatus> nodes, int64_t served = 7) {
-  return NodesHandler({.nodes = [nodes] { return nodes; }, .served = [served] { return Revision{served}; }});
+  return NodesHandler(
+      {.nodes = [nodes] { return nodes; }, .served = [served] { return Revision{served}; }});
 }
 
 TEST_CASE("a node is shown with all that is known of it", "[admin]") {
@@ -66,7 +66,8 @@ TEST_CASE("nodes come sorted, in pages, each once, even with two streams of one 
   do {
     const auto page = handler.List(request, Caller{});
     REQUIRE(page.ok());
-    for (const auto& node : page->nodes()) absl::StrAppend(&seen, node.id(), node.connected().seconds(), " ");
+    for (const auto& node : page->nodes())
+      absl::StrAppend(&seen, node.id(), node.connected().seconds(), " ");
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
   CHECK(seen == "a100 b1 b2 c100 d100 ");
@@ -87,8 +88,9 @@ TEST_CASE("nodes can be asked for by id, and a token is of that list alone", "[a
 }
 
 TEST_CASE("every state has its word in the API", "[admin]") {
-  for (const NodeState state : {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
-                                NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
+  for (const NodeState state :
+       {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
+        NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
     CHECK(admin::v1::NodeState_Name(ToProto(state)) == std::string(NodeStateName(state)));
   }
 }

@@ -1,7 +1,6 @@
 #include "server/admin/snapshot_judge.h"
 
 #include <catch2/catch.hpp>
-
 #include <memory>
 #include <string>
 
@@ -21,7 +20,9 @@ using testing::AdminFixture;
 class FixedSnapshots : public SnapshotReader {
  public:
   SnapshotPtr Current(const NodeGroupName& group) const override { return snapshot; }
-  SnapshotPtr Watch(const NodeGroupName& group, std::weak_ptr<SnapshotWatcher> watcher) override { return snapshot; }
+  SnapshotPtr Watch(const NodeGroupName& group, std::weak_ptr<SnapshotWatcher> watcher) override {
+    return snapshot;
+  }
 
   SnapshotPtr snapshot;
 };
@@ -34,7 +35,9 @@ struct JudgedFixture : AdminFixture {
   }
 
   // Serves what the store holds now.
-  void Publish() { snapshots.snapshot = *builder->Build({"default", "default"}, *store->LoadHead(), nullptr); }
+  void Publish() {
+    snapshots.snapshot = *builder->Build({"default", "default"}, *store->LoadHead(), nullptr);
+  }
 
   FixedSnapshots snapshots;
   std::unique_ptr<References> references;
@@ -77,7 +80,9 @@ TEST_CASE("a change that could not be published is refused with its resource", "
   const absl::Status status = judging.judge->Check(judging.judged_on, {}, changes);
   CHECK(status.code() == absl::StatusCode::kInvalidArgument);
   CHECK_THAT(std::string(status.message()), Catch::Contains("default/cluster/b"));
-  changes.upserts[0].record.body = "";
+  changes.upserts[0].record.body =
+      "\x0a\x01"
+      "b";  // a Cluster with its name alone
   CHECK(judging.judge->Check(judging.judged_on, {}, changes).ok());
 }
 

@@ -1,7 +1,6 @@
 #include "server/admin/system.h"
 
 #include <catch2/catch.hpp>
-
 #include <map>
 #include <string>
 #include <vector>
@@ -14,16 +13,19 @@ namespace {
 using testing::AdminFixture;
 
 SystemHandler HandlerOf(AdminFixture* fixture) {
-  return SystemHandler({.version = "1.2.3", .started = absl::FromUnixSeconds(5), .pid = 42, .xds_address = "h:1"},
-                       fixture->store.get(),
-                       {.nodes =
-                            [] {
-                              return std::vector<NodeStatus>{{.state = NodeState::kSynced},
-                                                             {.state = NodeState::kSynced},
-                                                             {.state = NodeState::kNack}};
-                            },
-                        .served = [] { return Revision{1}; }},
-                       [] { return std::map<std::string, int>{{"cluster", 1}}; });
+  return SystemHandler(
+      {.version = "1.2.3", .started = absl::FromUnixSeconds(5), .pid = 42, .xds_address = "h:1"},
+      fixture->store.get(),
+      {.nodes =
+           [] {
+             return std::vector<NodeStatus>{{.state = NodeState::kSynced},
+                                            {.state = NodeState::kSynced},
+                                            {.state = NodeState::kNack}};
+           },
+       .served = [] { return Revision{1}; }},
+      [] {
+        return std::map<std::string, int>{{"cluster", 1}};
+      });
 }
 
 TEST_CASE("info shows the daemon, its store, the head and the fleet in numbers", "[admin]") {

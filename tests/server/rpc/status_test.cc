@@ -24,8 +24,9 @@ TEST_CASE("every code of a status crosses gRPC as itself", "[rpc]") {
 }
 
 TEST_CASE("field violations and the reason cross gRPC", "[rpc]") {
-  const absl::Status status = WithReason(
-      InvalidFields({{"resources[0].kind", "is unknown", ""}, {"resources[1].name", "is missing", ""}}), "WRONG");
+  const absl::Status status = WithReason(InvalidFields({{"resources[0].kind", "is unknown", ""},
+                                                        {"resources[1].name", "is missing", ""}}),
+                                         "WRONG");
   CHECK(status.message() == "resources[0].kind: is unknown (and 1 more)");
   const absl::Status back = ThereAndBack(status);
   CHECK(back.code() == absl::StatusCode::kInvalidArgument);
@@ -43,8 +44,10 @@ TEST_CASE("a violation's subject crosses gRPC as a part of its description", "[r
 
 TEST_CASE("errors too large for a header are cut, and say so", "[rpc]") {
   std::vector<FieldViolation> violations;
-  for (int i = 0; i < 5000; ++i) violations.push_back({absl::StrCat("resources[", i, "].spec"), "is wrong", ""});
-  const absl::Status status = WithViolations(absl::InvalidArgumentError(std::string(100000, 'm')), violations);
+  for (int i = 0; i < 5000; ++i)
+    violations.push_back({absl::StrCat("resources[", i, "].spec"), "is wrong", ""});
+  const absl::Status status =
+      WithViolations(absl::InvalidArgumentError(std::string(100000, 'm')), violations);
   const grpc::Status sent = ToGrpc(status);
   CHECK(sent.error_message().size() <= kMaxErrorMessageBytes);
   CHECK(sent.error_details().size() <= kMaxErrorDetailBytes);
@@ -63,7 +66,8 @@ TEST_CASE("a text is cut between characters", "[rpc]") {
 }
 
 TEST_CASE("details that cannot be read leave code and text", "[rpc]") {
-  const absl::Status back = FromGrpc(grpc::Status(grpc::StatusCode::ABORTED, "text", "\xff\xff garbage"));
+  const absl::Status back =
+      FromGrpc(grpc::Status(grpc::StatusCode::ABORTED, "text", "\xff\xff garbage"));
   CHECK(back == absl::AbortedError("text"));
 }
 
