@@ -71,10 +71,21 @@ absl::Status CheckNamespace(absl::string_view field, absl::string_view name) {
 }  // namespace
 
 ConfigHandler::ConfigHandler(ResourceStore* store, const Descriptors* descriptors,
-                             const TypeRegistry* registry, JudgeSource judges)
-    : store_(store), descriptors_(descriptors), registry_(registry), judges_(std::move(judges)) {}
+                             const TypeRegistry* registry, JudgeSource judges, Applied applied)
+    : store_(store),
+      descriptors_(descriptors),
+      registry_(registry),
+      judges_(std::move(judges)),
+      applied_(std::move(applied)) {}
 
 absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Apply(
+    const admin::v1::ApplyRequest& request, const Caller& caller) {
+  absl::StatusOr<admin::v1::ApplyResponse> result = JudgeAndCommit(request, caller);
+  if (applied_) applied_(request, caller, result);
+  return result;
+}
+
+absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::JudgeAndCommit(
     const admin::v1::ApplyRequest& request, const Caller& caller) {
   SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
   SB_ASSIGN_OR_RETURN(Change change, ReadChange(*descriptors_, *registry_, request, head.epoch));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -20,9 +21,13 @@ namespace signalbox {
 // what is served. Errors are the store's, and those of server/admin/errors.h. Safe from any thread.
 class ConfigHandler {
  public:
-  // All must outlive this object.
+  // Is told how each Apply ended; on the caller's thread, so quick and safe from any.
+  using Applied = std::function<void(const admin::v1::ApplyRequest& request, const Caller& caller,
+                                     const absl::StatusOr<admin::v1::ApplyResponse>& result)>;
+
+  // All must outlive this object. `applied` may be empty.
   ConfigHandler(ResourceStore* store, const Descriptors* descriptors, const TypeRegistry* registry,
-                JudgeSource judges);
+                JudgeSource judges, Applied applied = {});
 
   // Judges the change by a dry run, then commits it as one revision (HOUSE section 3). With
   // validate_only it says what would have been done, and writes nothing.
@@ -46,6 +51,8 @@ class ConfigHandler {
                                                const Caller& caller) SB_EXCLUDES(mu_);
 
  private:
+  absl::StatusOr<admin::v1::ApplyResponse> JudgeAndCommit(const admin::v1::ApplyRequest& request,
+                                                          const Caller& caller);
   absl::StatusOr<admin::v1::ApplyResponse> Validate(const ChangeSet& changes,
                                                     const Preconditions& preconditions,
                                                     const Judging& judging);
@@ -59,6 +66,7 @@ class ConfigHandler {
   const Descriptors* const descriptors_;
   const TypeRegistry* const registry_;
   const JudgeSource judges_;
+  const Applied applied_;
 
   Mutex mu_;
   // The newest head that a list was begun on, until a list on it comes to its end: one at most.

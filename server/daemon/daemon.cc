@@ -46,6 +46,33 @@ constexpr absl::Duration kAdminGrace = absl::Seconds(2);
 // A loop that has not come round for this long is stuck: it polls every second.
 constexpr absl::Duration kStuck = absl::Seconds(30);
 
+// How an Apply ended, as signalbox_applies_total counts it.
+absl::string_view ResultOf(const absl::StatusOr<admin::v1::ApplyResponse>& result) {
+  if (!result.ok()) {
+    switch (result.status().code()) {
+      case absl::StatusCode::kInvalidArgument:
+        return "invalid";
+      case absl::StatusCode::kNotFound:
+        return "not_found";
+      case absl::StatusCode::kAborted:
+      case absl::StatusCode::kFailedPrecondition:
+        return "conflict";
+      default:
+        return "failed";
+    }
+  }
+  switch (result->outcome()) {
+    case admin::v1::ApplyResponse::UNCHANGED:
+      return "unchanged";
+    case admin::v1::ApplyResponse::REPEATED:
+      return "repeated";
+    case admin::v1::ApplyResponse::VALIDATED:
+      return "validated";
+    default:
+      return "committed";
+  }
+}
+
 }  // namespace
 
 // In the order in which each needs those before it.
@@ -148,7 +175,14 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
     return counts;
   };
   p.config.emplace(p.store.get(), p.descriptors.get(), &p.types,
-                   JudgeBySnapshot(&*p.builder, &p.snapshots, group, p.store.get()));
+                   JudgeBySnapshot(&*p.builder, &p.snapshots, group, p.store.get()),
+                   [&p](const admin::v1::ApplyRequest& request, const Caller& caller,
+                        const absl::StatusOr<admin::v1::ApplyResponse>& result) {
+                     absl::StatusOr<Revision> revision = result.status();
+                     if (result.ok()) revision = Revision{result->revision()};
+                     p.telemetry->OnApplied(caller.author, request.request_id(), request.message(),
+                                            ResultOf(result), revision);
+                   });
   p.nodes.emplace(fleet);
   p.system.emplace(
       DaemonFacts{kVersion, p.started, ::getpid(), p.xds_server->address(), p.http_server->address()},

@@ -16,7 +16,8 @@ constexpr size_t kNackFingerprints = 1000;
 }  // namespace
 
 Telemetry::Telemetry(MetricRegistry* metrics, const TypeRegistry* types, const Clock* clock)
-    : types_(types),
+    : metrics_(metrics),
+      types_(types),
       clock_(clock),
       sotw_streams_(metrics->GaugeOf(metrics::kStreams, VariantName(Variant::kSotw))),
       delta_streams_(metrics->GaugeOf(metrics::kStreams, VariantName(Variant::kDelta))),
@@ -112,6 +113,24 @@ void Telemetry::LogNack(const ClientInfo& client, const SessionEvent& event) {
                                         {"revision", event.revision.number},
                                         {"error", event.text},
                                         {"like_it_since", suppressed}});
+}
+
+void Telemetry::OnApplied(absl::string_view author, absl::string_view request_id,
+                          absl::string_view message, absl::string_view result,
+                          const absl::StatusOr<Revision>& revision) {
+  metrics_->CounterOf(metrics::kApplies, result).Add();
+  if (revision.ok()) {
+    log::Info("applied", {{"result", result},
+                          {"revision", revision->number},
+                          {"author", author},
+                          {"message", message},
+                          {"request_id", request_id}});
+  } else {
+    log::Info("apply refused", {{"result", result},
+                                {"author", author},
+                                {"error", revision.status()},
+                                {"request_id", request_id}});
+  }
 }
 
 void Telemetry::OnPublished(const Snapshot& snapshot, absl::Duration took) {

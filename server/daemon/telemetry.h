@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
@@ -25,6 +27,10 @@ class Telemetry : public StreamObserver, public PublishObserver {
   void OnWrite(const ClientInfo& client, const Response& response) override;
   void OnEvent(const ClientInfo& client, const SessionEvent& event) override SB_EXCLUDES(mu_);
 
+  // A change was asked for by `author`: how it ended, in the metric's words.
+  void OnApplied(absl::string_view author, absl::string_view request_id, absl::string_view message,
+                 absl::string_view result, const absl::StatusOr<Revision>& revision);
+
   void OnPublished(const Snapshot& snapshot, absl::Duration took) override;
   void OnPublishFailed(const absl::Status& status) override;
 
@@ -44,6 +50,7 @@ class Telemetry : public StreamObserver, public PublishObserver {
   Gauge& StreamsOf(Variant variant) { return variant == Variant::kDelta ? delta_streams_ : sotw_streams_; }
   void LogNack(const ClientInfo& client, const SessionEvent& event) SB_EXCLUDES(mu_);
 
+  MetricRegistry* const metrics_;
   const TypeRegistry* const types_;
   const Clock* const clock_;
 

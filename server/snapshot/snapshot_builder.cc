@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_details.h"
 #include "base/status_macros.h"
 
 namespace signalbox {
@@ -17,8 +18,9 @@ bool IsFor(const NodeGroupName& group, const ResourceKey& key, const Record& rec
   return record.targets.empty() || std::binary_search(record.targets.begin(), record.targets.end(), group.group);
 }
 
+// Under its key, so that whoever asked can say where it came from.
 absl::Status AtResource(const ResourceKey& key, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(key.ToString(), ": ", status.message()));
+  return InvalidFields({{"", std::string(status.message()), key.ToString()}});
 }
 
 }  // namespace

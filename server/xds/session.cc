@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/xds/limits.h"
@@ -89,10 +90,13 @@ absl::Status Session::CheckToken(absl::string_view what, absl::string_view token
 }
 
 std::string Session::ErrorText(const std::string& text) {
-  if (text.size() <= limits::kMaxErrorBytes) return text;
-  size_t end = limits::kMaxErrorBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return text.substr(0, end);
+  absl::string_view kept = text;
+  if (kept.size() > limits::kMaxErrorBytes) {
+    size_t end = limits::kMaxErrorBytes;
+    while (end > 0 && (static_cast<unsigned char>(kept[end]) & 0xc0) == 0x80) --end;
+    kept = kept.substr(0, end);
+  }
+  return std::string(absl::StripTrailingAsciiWhitespace(kept));
 }
 
 void Session::OnTargets(const View& view, absl::Time now) {
