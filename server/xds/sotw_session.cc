@@ -13,6 +13,9 @@ namespace {
 constexpr int kVersionInfoField = 1;
 constexpr int kControlPlaneField = 6;
 
+// More than the search for a cause takes steps.
+constexpr size_t kRefusedVersions = 64;
+
 std::string RestrictedVersion(const Subscription& subscription, const TypeSet& set) {
   if (subscription.wildcard()) return set.version();
   absl::uint128 hash = 0;
@@ -58,10 +61,12 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
     const std::string version = TakeVersion(state, nonce);
     if (request.has_error_detail()) {
       const std::string error = ErrorText(request.error_detail().message());
-      if (!version.empty()) state.refused_version = version;
       AfterNack(subscription, subscription.OnNack(nonce, error, now), error, now);
+      // Where a newer one is under way nothing follows from this refusal: the same may be tried again.
+      if (!version.empty() && !subscription.outstanding()) state.refused_versions.push_back(version);
+      if (state.refused_versions.size() > kRefusedVersions) state.refused_versions.pop_front();
     } else if (version == request.version_info()) {
-      if (!version.empty()) state.refused_version.clear();
+      if (!version.empty()) state.refused_versions.clear();
       AfterAck(subscription, subscription.OnAck(nonce, now), now);
     } else {
       subscription.OnUndecided(nonce, now);
@@ -87,7 +92,7 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   NameSetPtr interned = context().names->Intern(std::move(names));
   if (first || wildcard != subscription.wildcard() || interned.get() != &subscription.names()) {
     subscription.SetInterest(wildcard, std::move(interned), {});
-    state.refused_version.clear();
+    state.refused_versions.clear();
   }
   if (first || afresh) {
     const bool full_state = subscription.type().full_state_in_sotw();
@@ -98,7 +103,7 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
       Recall(subscription);
     } else {
       subscription.ResendAll();
-      state.refused_version.clear();
+      state.refused_versions.clear();
     }
   }
   return absl::OkStatus();
@@ -120,7 +125,7 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription, const S
       subscription.AssumeSet(std::move(full));
       return std::nullopt;
     }
-    if (state.refused_version == version) {
+    if (std::count(state.refused_versions.begin(), state.refused_versions.end(), version) > 0) {
       // Nothing can be left out or replaced by what is known to be good: it would be refused again.
       subscription.OnNothingToTell(pending);
       return std::nullopt;

@@ -25,7 +25,7 @@ class SotwSession : public Session {
   struct TypeState {
     bool named = false;             // the client gave a name once: an empty list is no wildcard any more (XDS W6)
     std::string presented_version;  // what it said to have in its first request (XDS W5); "" once that is answered
-    std::string refused_version;    // of the full state that it refused last
+    std::deque<std::string> refused_versions;  // of full states that it refused since it accepted one, newest last
     std::deque<std::pair<std::string, std::string>> versions;  // of unanswered responses, by nonce, oldest first
   };
 

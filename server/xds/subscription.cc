@@ -48,6 +48,7 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names, const std::vecto
   const auto covers = [this](const std::string& name) { return Covers(name); };
   sent_.FilterExceptions(covers);
   acked_.FilterExceptions(covers);
+  ForgetApplied();
   refusals_.Forget(covers);
   for (auto it = resend_.begin(); it != resend_.end();) it = Covers(*it) ? std::next(it) : resend_.erase(it);
 }
@@ -175,12 +176,12 @@ TypeSetPtr Subscription::FullState(const Pending& pending) const {
     }
     // It stays as the client has it. Where that is not known and it may have something, leaving the name out would delete
     // it, which is worse than sending what was refused once more (XDS W8).
-    const Held acked = acked_.Get(name);
+    const Held good = LastGood(name);
     if (has.fragment() != nullptr) {
       edit(name, has.fragment());
-    } else if (acked.fragment() != nullptr) {
-      edit(name, acked.fragment());
-    } else if (!acked.unknown() || (want.left_out && !want.may_hold)) {
+    } else if (good.fragment() != nullptr) {
+      edit(name, good.fragment());
+    } else if (!good.unknown() || (want.left_out && !want.may_hold)) {
       edit(name, nullptr);
     }
   }
@@ -223,6 +224,7 @@ void Subscription::OnSentFull(const std::string& nonce, const Pending& pending, 
   MoveSent(pending, pending.changes.size(), std::move(full));
   // The message is the whole truth: what it does not carry the client does not have any more.
   sent_ = Holding(sent_.base());
+  std::erase_if(resend_, [this](const std::string& name) { return sent_.Get(name).Is(target_->Find(name)); });
 }
 
 void Subscription::OnNothingToTell(const Pending& pending) {
@@ -256,6 +258,18 @@ std::vector<Subscription::InFlight> Subscription::TakeSettled(const std::string&
   return taken;
 }
 
+Held Subscription::LastGood(absl::string_view name) const {
+  const Held acked = acked_.Get(name);
+  const auto applied = applied_.find(name);
+  return acked.unknown() && applied != applied_.end() ? Held::Content(applied->second) : acked;
+}
+
+void Subscription::ForgetApplied() {
+  std::erase_if(applied_, [this](const auto& entry) {
+    return !Covers(entry.first) || !acked_.Get(entry.first).unknown();
+  });
+}
+
 void Subscription::Restore(const std::vector<std::string>& guilty) {
   std::vector<Holding::Exception> restored;
   for (const std::string& name : guilty) {
@@ -286,6 +300,16 @@ Holding Subscription::AckedBy(const InFlight& response) const {
   return acked;
 }
 
+std::vector<std::string> Subscription::Acquit() {
+  return refusals_.OnAck(
+      [this](const std::string& name, const std::string& version) {
+        const Held acked = acked_.Get(name);
+        const Fragment* fragment = target_->Find(name);
+        return fragment != nullptr && fragment->version() == version && acked.Is(fragment);
+      },
+      [this](const std::string& name) { return LastGood(name); });
+}
+
 Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time now) {
   Settled settled;
   const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
@@ -312,13 +336,8 @@ Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time n
     }
     acked_.Set({last.begin(), last.end()});
   }
-  settled.refused = refusals_.OnAck(
-      [this](const std::string& name, const std::string& version) {
-        const Held acked = acked_.Get(name);
-        const Fragment* fragment = target_->Find(name);
-        return fragment != nullptr && fragment->version() == version && acked.Is(fragment);
-      },
-      [this](const std::string& name) { return acked_.Get(name); });
+  ForgetApplied();
+  settled.refused = Acquit();
   Restore(settled.refused);
   return settled;
 }
@@ -330,32 +349,45 @@ void Subscription::FindCarried(const std::vector<InFlight>& taken, std::map<std:
     // A full state repeats what those before it brought.
     for (const InFlight& response : taken) {
       for (const Change& change : response.changes) {
-        if (Covers(change.name)) carried->insert_or_assign(change.name, nullptr);
+        carried->insert_or_assign(change.name, nullptr);
       }
     }
     refused.full->ForEach([&](const FragmentPtr& fragment) {
       const bool told = refused.names == nullptr || refused.names->Contains(fragment->name());
-      if (told && Covers(fragment->name())) carried->insert_or_assign(fragment->name(), fragment);
+      if (told) carried->insert_or_assign(fragment->name(), fragment);
     });
     return;
   }
   for (const InFlight& response : taken) {
     for (const Change& change : response.changes) {
-      if (!Covers(change.name)) continue;
       if (&response == &refused) {
         carried->insert_or_assign(change.name, change.fragment);
-      } else {
+      } else if (Covers(change.name)) {
         unanswered->insert(change.name);
       }
     }
   }
-  // What a later response brings is judged by the answer to that one.
-  for (const InFlight& response : in_flight_) {
-    for (const Change& change : response.changes) {
-      carried->erase(change.name);
-      unanswered->erase(change.name);
+}
+
+void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried, absl::string_view error) {
+  bool named = false;
+  std::vector<std::pair<std::string, FragmentPtr>> applied;
+  for (const auto& [name, fragment] : carried) {
+    if (fragment == nullptr) continue;
+    if (NamesAsCause(error, name)) {
+      named = true;
+    } else if (Covers(name) && acked_.Get(name).fragment() == nullptr) {
+      applied.emplace_back(name, fragment);
     }
   }
+  if (!named) return;
+  std::vector<Holding::Exception> unknown;
+  for (auto& [name, fragment] : applied) {
+    if (acked_.Get(name).absent()) unknown.emplace_back(name, Held::Unknown());
+    applied_.insert_or_assign(name, std::move(fragment));
+  }
+  acked_.Set(std::move(unknown));
+  ForgetApplied();
 }
 
 Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::string_view error, absl::Time now) {
@@ -363,24 +395,55 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
   if (!settled.known) return settled;
   last_error_ = std::string(error);
-  // A newer full state is on its way: the answer to that one says all.
-  if (taken.back().full != nullptr && !in_flight_.empty()) return settled;
-
   std::map<std::string, FragmentPtr> carried;
   std::set<std::string> unknown;
   FindCarried(taken, &carried, &unknown);
+  NoteApplied(carried, error);
+  // A newer full state is on its way: the answer to that one says the rest.
+  if (taken.back().full != nullptr && !in_flight_.empty()) return settled;
+
+  // What a later response brings is judged by the answer to that one; what the client dropped, not at all.
+  std::set<std::string> superseded;
+  for (const InFlight& response : in_flight_) {
+    for (const Change& change : response.changes) superseded.insert(change.name);
+  }
+  for (const std::string& name : superseded) unknown.erase(name);
+  const auto is_judged = [&](const std::string& name) { return Covers(name) && !superseded.contains(name); };
   std::vector<Refusals::Suspect> suspects;
+  bool others_suspected = false;
+  bool rest_applied = false;
   for (const auto& [name, fragment] : carried) {
     if (fragment == nullptr || acked_.Get(name).Is(fragment.get())) continue;
+    if (!is_judged(name)) {
+      others_suspected = true;
+      continue;
+    }
+    if (refusals_.Find(name, fragment->version()) != nullptr) {
+      // It was sent although it is refused (XDS W8), which explains this refusal. The rest cannot be sent without it; where
+      // it is named as the cause, the rest was applied.
+      others_suspected = true;
+      rest_applied |= taken.back().full != nullptr && NamesAsCause(error, name);
+      continue;
+    }
     suspects.push_back({name, fragment->version()});
     unknown.insert(name);
   }
-  if (suspects.empty()) {
+  if (rest_applied) {
+    std::vector<Holding::Exception> applied;
+    for (const auto& [name, fragment] : carried) {
+      if (!is_judged(name) || NamesAsCause(error, name)) continue;
+      applied.emplace_back(name, fragment == nullptr ? Held::Absent() : Held::Content(fragment));
+      unknown.erase(name);
+    }
+    acked_.Set(std::move(applied));
+    std::erase_if(suspects, [&](const auto& suspect) { return !NamesAsCause(error, suspect.name); });
+  } else if (suspects.empty() && !others_suspected) {
     // Sending the same again would be refused again.
     undecided_ = true;
   } else {
     // Maybe nothing of it was applied: not the removals either, nor what was asked for once more.
     for (const auto& [name, fragment] : carried) {
+      if (!is_judged(name)) continue;
       if (fragment == nullptr) {
         unknown.insert(name);
       } else if (taken.back().full == nullptr && !unknown.contains(name)) {
@@ -392,8 +455,19 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   marks.reserve(unknown.size());
   for (const std::string& name : unknown) marks.emplace_back(name, Held::Unknown());
   sent_.Set(std::move(marks));
-  settled.refused = refusals_.OnNack(std::move(suspects), error,
-                                     [this](const std::string& name) { return acked_.Get(name); });
+  // Where one of the others may be the cause, these are sent again and judged then, unless they are named.
+  const bool can_judge = !others_suspected || std::any_of(suspects.begin(), suspects.end(), [&](const auto& suspect) {
+    return NamesAsCause(error, suspect.name);
+  });
+  if (can_judge) {
+    settled.refused = refusals_.OnNack(std::move(suspects), error,
+                                       [this](const std::string& name) { return LastGood(name); });
+  }
+  if (rest_applied) {
+    const std::vector<std::string> left = Acquit();
+    settled.refused.insert(settled.refused.end(), left.begin(), left.end());
+    ForgetApplied();
+  }
   Restore(settled.refused);
   refusals_.OnTarget(*target_);
   return settled;

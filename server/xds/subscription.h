@@ -178,6 +178,15 @@ class Subscription {
   // What the refused one of `taken`, the last, carried, and what is to be sent again since others were not answered.
   void FindCarried(const std::vector<InFlight>& taken, std::map<std::string, FragmentPtr>* carried,
                    std::set<std::string>* unanswered) const;
+  // What is on trial and acknowledged by now is innocent. Returns who is guilty because nobody else is left.
+  std::vector<std::string> Acquit();
+  // What may go in the place of what is refused.
+  Held LastGood(absl::string_view name) const;
+  // Drops what `applied_` need not say any more.
+  void ForgetApplied();
+  // What was `carried` was refused with this text. Where a cause is named the client applies the rest: it may have by now
+  // what it never acknowledged, and what it applied is the best that is known.
+  void NoteApplied(const std::map<std::string, FragmentPtr>& carried, absl::string_view error);
   // Guilty resources are not at the client: it has what it acknowledged before, or something that nobody knows.
   void Restore(const std::vector<std::string>& guilty);
 
@@ -196,6 +205,8 @@ class Subscription {
 
   Holding sent_;
   Holding acked_;
+  // What came with refused responses that named others as the cause, under names of which `acked_` knows nothing.
+  std::map<std::string, FragmentPtr, std::less<>> applied_;
   std::deque<InFlight> in_flight_;
   bool continuing_ = false;
   bool anything_settled_ = false;

@@ -276,12 +276,14 @@ void WireCheck::OnResponse(const Message& message) {
     for (const auto& [name, tag] : message.resources) {
       if (!may_send(name, tag)) Violation(message, absl::StrCat("the client has ", name, "=", tag, " (C8)"));
       state.has[name] = tag;
+      state.mentioned.insert(name);
       state.unknown.erase(name);
       state.asked.erase(name);
     }
     for (const std::string& name : message.removed) {
       const bool may_have = state.has.contains(name) || state.unknown.contains(name) || state.asked.contains(name) ||
-                            state.anything || state.all_asked;
+                            state.anything || state.all_asked || (came_back_ && !state.mentioned.contains(name));
+      state.mentioned.insert(name);
       if (!may_have) Violation(message, absl::StrCat("the client does not have ", name));
       state.has.erase(name);
       state.unknown.erase(name);

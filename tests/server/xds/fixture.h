@@ -136,7 +136,7 @@ Message ReadResponse(Variant variant, const RecordingWire::Written& written, con
 class WireCheck {
  public:
   WireCheck(Variant variant, std::set<std::string>* nonces, std::vector<std::string>* violations)
-      : variant_(variant), nonces_(nonces), violations_(violations) {}
+      : variant_(variant), came_back_(!nonces->empty()), nonces_(nonces), violations_(violations) {}
 
   struct Request {
     const ResourceType* type = nullptr;
@@ -169,6 +169,7 @@ class WireCheck {
     std::set<std::string> asked;             // asked for, whatever the client has
     bool all_asked = false;                  // everything is, once
     bool anything = false;                   // what it has is not known: from before the stream
+    std::set<std::string> mentioned;         // on this stream; of others an earlier one may have left something (D3)
     std::map<std::string, Message> unanswered;
   };
   bool Covers(const State& state, const std::string& name) const {
@@ -178,6 +179,7 @@ class WireCheck {
   void Violation(const Message& message, absl::string_view what);
 
   const Variant variant_;
+  const bool came_back_;
   std::set<std::string>* const nonces_;
   std::vector<std::string>* const violations_;
   std::map<const ResourceType*, State> types_;
