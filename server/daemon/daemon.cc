@@ -178,8 +178,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
                    JudgeBySnapshot(&*p.builder, &p.snapshots, group, p.store.get()),
                    [&p](const admin::v1::ApplyRequest& request, const Caller& caller,
                         const absl::StatusOr<admin::v1::ApplyResponse>& result) {
-                     absl::StatusOr<Revision> revision = result.status();
-                     if (result.ok()) revision = Revision{result->revision()};
+                     const absl::StatusOr<Revision> revision =
+                         result.ok() ? absl::StatusOr<Revision>(Revision{result->revision()})
+                                     : absl::StatusOr<Revision>(result.status());
                      p.telemetry->OnApplied(caller.author, request.request_id(), request.message(),
                                             ResultOf(result), revision);
                    });
