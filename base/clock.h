@@ -12,7 +12,8 @@ class Clock {
   // Wall-clock time, for what a person or the database sees. May jump.
   virtual absl::Time Now() const = 0;
 
-  // Time that only goes forward, for deadlines; its zero is arbitrary, values are comparable within one process only.
+  // Time that only goes forward, for deadlines; its zero is arbitrary, values are comparable within
+  // one process only.
   virtual absl::Time Monotonic() const = 0;
 };
 

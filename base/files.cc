@@ -14,7 +14,8 @@ namespace signalbox {
 namespace {
 
 absl::Status Failed(absl::string_view what, absl::string_view path, int error) {
-  return absl::FailedPreconditionError(absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error)));
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error)));
 }
 
 // Closes the file at the end of the scope.
@@ -57,7 +58,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit) {
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content, int mode) {
   const std::string temporary = absl::StrCat(path, ".new.", ::getpid());
   {
-    const FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+    const FileDescriptor fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (fd.get() < 0) return Failed("write", temporary, errno);
     while (!content.empty()) {
       const ssize_t n = ::write(fd.get(), content.data(), content.size());
@@ -85,7 +87,8 @@ absl::Status MakeDirectories(const std::string& path, int mode) {
   const size_t slash = path.find_last_not_of('/') == std::string::npos
                            ? std::string::npos
                            : path.rfind('/', path.find_last_not_of('/'));
-  if (slash != std::string::npos && slash > 0) SB_RETURN_IF_ERROR(MakeDirectories(path.substr(0, slash), mode));
+  if (slash != std::string::npos && slash > 0)
+    SB_RETURN_IF_ERROR(MakeDirectories(path.substr(0, slash), mode));
   if (::mkdir(path.c_str(), static_cast<mode_t>(mode)) != 0 && errno != EEXIST) {
     return Failed("make the directory", path, errno);
   }

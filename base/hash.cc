@@ -29,13 +29,15 @@ absl::uint128 Digest::Prefix() const {
 Hasher::Hasher() { crypto_hash_sha256_init(State(state_)); }
 
 void Hasher::AddRaw(absl::string_view bytes) {
-  SB_CHECK(crypto_hash_sha256_update(State(state_), reinterpret_cast<const unsigned char*>(bytes.data()),
+  SB_CHECK(crypto_hash_sha256_update(State(state_),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
                                      bytes.size()) == 0);
 }
 
 Hasher& Hasher::Add(absl::string_view part) {
   char length[8];
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(static_cast<uint64_t>(part.size()) >> (8 * i));
+  for (int i = 0; i < 8; ++i)
+    length[i] = static_cast<char>(static_cast<uint64_t>(part.size()) >> (8 * i));
   AddRaw({length, sizeof(length)});
   AddRaw(part);
   return *this;
@@ -55,7 +57,8 @@ Digest Hasher::Finish() {
 
 Digest Sha256(absl::string_view bytes) {
   Digest digest;
-  SB_CHECK(crypto_hash_sha256(digest.bytes.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
+  SB_CHECK(crypto_hash_sha256(digest.bytes.data(),
+                              reinterpret_cast<const unsigned char*>(bytes.data()),
                               bytes.size()) == 0);
   return digest;
 }

@@ -20,10 +20,13 @@ struct Digest {
   std::string Hex() const;
   // The first 16 bytes as a number, most significant first.
   absl::uint128 Prefix() const;
-  absl::string_view View() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  absl::string_view View() const {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
 };
 
-// SHA-256 over several parts, each preceded by its length, so that ("ab","c") and ("a","bc") differ.
+// SHA-256 over several parts, each preceded by its length, so that ("ab","c") and ("a","bc")
+// differ.
 class Hasher {
  public:
   Hasher();

@@ -17,7 +17,8 @@
 
 namespace signalbox {
 
-// std::mutex with annotations. (absl::Mutex as Debian ships it gives false alarms under TSan.) Not reentrant.
+// std::mutex with annotations. (absl::Mutex as Debian ships it gives false alarms under TSan.) Not
+// reentrant.
 class SB_CAPABILITY("mutex") Mutex {
  public:
   Mutex() = default;
@@ -60,8 +61,8 @@ class CondVar {
     // wait_until on the system clock: pthread_cond_clockwait is unknown to older TSan runtimes.
     const bool woken =
         cv_.wait_until(lock, std::chrono::system_clock::now() +
-                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout)) ==
-        std::cv_status::no_timeout;
+                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                                     timeout)) == std::cv_status::no_timeout;
     lock.release();
     return woken;
   }

@@ -6,11 +6,11 @@
 #include "absl/status/statusor.h"
 
 // Returns the status of `expression` from the calling function unless it is OK.
-#define SB_RETURN_IF_ERROR(expression)                                 \
-  do {                                                                 \
-    if (absl::Status sb_status = (expression); !sb_status.ok()) {      \
-      return sb_status;                                                \
-    }                                                                  \
+#define SB_RETURN_IF_ERROR(expression)                            \
+  do {                                                            \
+    if (absl::Status sb_status = (expression); !sb_status.ok()) { \
+      return sb_status;                                           \
+    }                                                             \
   } while (false)
 
 // Assigns the value of a StatusOr to `target` (which may declare a variable) or returns its status.

@@ -12,7 +12,8 @@
 
 namespace signalbox {
 
-// Something that wants to be called at a time. Held weakly by Timers: one that is gone is not called.
+// Something that wants to be called at a time. Held weakly by Timers: one that is gone is not
+// called.
 class TimerTarget {
  public:
   virtual ~TimerTarget() = default;
@@ -26,12 +27,13 @@ class Timers {
  public:
   virtual ~Timers() = default;
 
-  // Calls `target` once at `when` (Clock::Monotonic) or soon after. Calls are not cancelled: a target that asked twice
-  // is called twice and decides itself what is due.
+  // Calls `target` once at `when` (Clock::Monotonic) or soon after. Calls are not cancelled: a
+  // target that asked twice is called twice and decides itself what is due.
   virtual void CallAt(absl::Time when, std::weak_ptr<TimerTarget> target) = 0;
 };
 
-// One thread that calls them all, in the order of their times. A target that blocks delays the others.
+// One thread that calls them all, in the order of their times. A target that blocks delays the
+// others.
 class ThreadTimers : public Timers {
  public:
   // `clock` must outlive this object.

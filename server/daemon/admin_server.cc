@@ -30,8 +30,9 @@ namespace {
 constexpr int kBacklog = 64;
 
 absl::Status Failed(absl::string_view what, const std::string& path, absl::string_view why) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot ", what, " the admin socket ", path, ": ", why, ". Set admin.socket to another path"));
+  return absl::FailedPreconditionError(absl::StrCat("cannot ", what, " the admin socket ", path,
+                                                    ": ", why,
+                                                    ". Set admin.socket to another path"));
 }
 
 // A Unix socket that is closed at the end of the scope unless it is released.
@@ -55,7 +56,8 @@ absl::Status RemoveIfDead(const std::string& path, const sockaddr_un& address) {
   if (::lstat(path.c_str(), &info) != 0) return absl::OkStatus();
   if (!S_ISSOCK(info.st_mode)) return Failed("make", path, "something else has that name");
   const Socket probe;
-  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN) {
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+      errno == EAGAIN) {
     return Failed("make", path, "another daemon listens there");
   }
   if (errno != ECONNREFUSED) return Failed("make", path, std::strerror(errno));
@@ -67,11 +69,13 @@ absl::StatusOr<int> Listen(const std::string& path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    return Failed("make", path, absl::StrCat("its path is longer than ", sizeof(address.sun_path) - 1, " bytes"));
+    return Failed("make", path,
+                  absl::StrCat("its path is longer than ", sizeof(address.sun_path) - 1, " bytes"));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   const size_t slash = path.rfind('/');
-  if (slash != std::string::npos && slash > 0) SB_RETURN_IF_ERROR(MakeDirectories(path.substr(0, slash), 0755));
+  if (slash != std::string::npos && slash > 0)
+    SB_RETURN_IF_ERROR(MakeDirectories(path.substr(0, slash), 0755));
   SB_RETURN_IF_ERROR(RemoveIfDead(path, address));
   Socket listener;
   // Nobody can connect before listen, so the mode is right in time.
@@ -102,11 +106,13 @@ std::string PeerUsers::NameOf(absl::string_view peer) const {
   char buffer[4096];
   passwd entry;
   passwd* result = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer, sizeof(buffer), &result) == 0 && result != nullptr) return entry.pw_name;
+  if (::getpwuid_r(uid, &entry, buffer, sizeof(buffer), &result) == 0 && result != nullptr)
+    return entry.pw_name;
   return absl::StrCat("uid ", uid);
 }
 
-absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& path, AdminServices* services,
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& path,
+                                                                AdminServices* services,
                                                                 PeerUsers* users) {
   SB_ASSIGN_OR_RETURN(const int listener, Listen(path));
   grpc::EnableDefaultHealthCheckService(true);
@@ -120,7 +126,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
     ::unlink(path.c_str());
     return Failed("serve", path, "gRPC does not start");
   }
-  return std::unique_ptr<AdminServer>(new AdminServer(path, listener, wake, users, std::move(server)));
+  return std::unique_ptr<AdminServer>(
+      new AdminServer(path, listener, wake, users, std::move(server)));
 }
 
 AdminServer::AdminServer(std::string path, int listener, int wake, PeerUsers* users,

@@ -19,7 +19,8 @@ class Server;
 
 namespace signalbox {
 
-// Who is at the other end of each connection of the admin socket, as the kernel says. Safe from any thread.
+// Who is at the other end of each connection of the admin socket, as the kernel says. Safe from any
+// thread.
 class PeerUsers {
  public:
   // The connection with this file descriptor belongs to `uid`.
@@ -32,24 +33,27 @@ class PeerUsers {
   std::map<int, uid_t> users_ SB_GUARDED_BY(mu_);
 };
 
-// The admin API on a Unix socket of mode 0660, with gRPC's reflection and health services. Connections are accepted here
-// and handed to gRPC, so that their users are known.
+// The admin API on a Unix socket of mode 0660, with gRPC's reflection and health services.
+// Connections are accepted here and handed to gRPC, so that their users are known.
 class AdminServer {
  public:
-  // Listens on `path`; a socket that a dead daemon left there is replaced. `services` and `users` must outlive this
-  // object.
-  //   kFailedPrecondition  the path cannot be used, or another daemon listens there; the text names admin.socket
-  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& path, AdminServices* services,
+  // Listens on `path`; a socket that a dead daemon left there is replaced. `services` and `users`
+  // must outlive this object.
+  //   kFailedPrecondition  the path cannot be used, or another daemon listens there; the text names
+  //   admin.socket
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& path,
+                                                            AdminServices* services,
                                                             PeerUsers* users);
   // Stops.
   ~AdminServer();
 
-  // Takes no more connections, removes the socket and waits for calls under way, `grace` at most before they are
-  // cancelled. Once.
+  // Takes no more connections, removes the socket and waits for calls under way, `grace` at most
+  // before they are cancelled. Once.
   void Stop(absl::Duration grace);
 
  private:
-  AdminServer(std::string path, int listener, int wake, PeerUsers* users, std::unique_ptr<grpc::Server> server);
+  AdminServer(std::string path, int listener, int wake, PeerUsers* users,
+              std::unique_ptr<grpc::Server> server);
   void Accept();
 
   const std::string path_;

@@ -117,11 +117,15 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   Parts& p = *parts;
   const NodeGroupName group{std::string(kDefaultNamespace), std::string(kDefaultGroup)};
   p.started = p.clock.Now();
-  if (!settings.state_dir.empty()) SB_RETURN_IF_ERROR(MakeDirectories(settings.state_dir, kStateMode));
+  if (!settings.state_dir.empty())
+    SB_RETURN_IF_ERROR(MakeDirectories(settings.state_dir, kStateMode));
   if (settings.environment == "production") {
     // STORAGE section 9: where these are crossed, one file with one writer is not enough.
     log::Warning("SQLite in production: one instance only; move to PostgreSQL beyond any of these",
-                 {{"jobs_per_minute", 500}, {"audit_size", "10 GB"}, {"p95_write", "200ms"}, {"sessions", 100}});
+                 {{"jobs_per_minute", 500},
+                  {"audit_size", "10 GB"},
+                  {"p95_write", "200ms"},
+                  {"sessions", 100}});
   }
   SB_ASSIGN_OR_RETURN(p.descriptors, Descriptors::Create());
   p.references.emplace(p.descriptors.get());
@@ -154,15 +158,18 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   const auto live = [&p] {
     const absl::Duration silent = p.clock.Monotonic() - p.publisher->LastTick();
     if (silent < kStuck) return Health{};
-    return Health{false, {absl::StrCat("the publisher has not moved for ", absl::FormatDuration(silent))}};
+    return Health{false,
+                  {absl::StrCat("the publisher has not moved for ", absl::FormatDuration(silent))}};
   };
-  // The first snapshot is loaded and the listeners are bound before this is asked for the first time.
+  // The first snapshot is loaded and the listeners are bound before this is asked for the first
+  // time.
   const auto ready = [&p, group] {
     const SnapshotPtr snapshot = p.snapshots.Current(group);
     return Health{true, {absl::StrCat("revision ", snapshot->revision.number)}};
   };
-  SB_ASSIGN_OR_RETURN(p.http_server, HttpServer::Start(settings.http_listen,
-                                                       {live, ready, [&p] { return p.metrics.Serialize(); }}));
+  SB_ASSIGN_OR_RETURN(p.http_server,
+                      HttpServer::Start(settings.http_listen,
+                                        {live, ready, [&p] { return p.metrics.Serialize(); }}));
 
   const FleetView fleet{[&p] { return p.fleet->List(); },
                         [&p, group] { return p.snapshots.Current(group)->revision; }};
@@ -170,7 +177,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
     std::map<std::string, int> counts;
     const SnapshotPtr snapshot = p.snapshots.Current(group);
     for (const ResourceType* type : p.types.in_push_order()) {
-      counts[std::string(type->short_name())] = static_cast<int>(snapshot->types[type->index()]->size());
+      counts[std::string(type->short_name())] =
+          static_cast<int>(snapshot->types[type->index()]->size());
     }
     return counts;
   };
@@ -185,13 +193,14 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
                                             ResultOf(result), revision);
                    });
   p.nodes.emplace(fleet);
-  p.system.emplace(
-      DaemonFacts{kVersion, p.started, ::getpid(), p.xds_server->address(), p.http_server->address()},
-      p.store.get(), fleet, resource_counts);
-  p.admin_services.emplace(&*p.config, &*p.nodes, &*p.system, [&p](const grpc::ServerContext& context) {
-    return Caller{p.users.NameOf(context.peer())};
-  });
-  SB_ASSIGN_OR_RETURN(p.admin_server, AdminServer::Start(settings.admin_socket, &*p.admin_services, &p.users));
+  p.system.emplace(DaemonFacts{kVersion, p.started, ::getpid(), p.xds_server->address(),
+                               p.http_server->address()},
+                   p.store.get(), fleet, resource_counts);
+  p.admin_services.emplace(
+      &*p.config, &*p.nodes, &*p.system,
+      [&p](const grpc::ServerContext& context) { return Caller{p.users.NameOf(context.peer())}; });
+  SB_ASSIGN_OR_RETURN(p.admin_server,
+                      AdminServer::Start(settings.admin_socket, &*p.admin_services, &p.users));
   p.admin_socket = settings.admin_socket;
 
   p.metrics.GaugeOf(metrics::kBuildInfo, kVersion).Set(1);
@@ -199,8 +208,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.collectors.push_back(p.metrics.AddCollector([&p](Samples* samples) {
     std::map<NodeState, int> states;
     for (const NodeStatus& node : p.fleet->List()) ++states[node.state];
-    for (const NodeState state : {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
-                                  NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
+    for (const NodeState state :
+         {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
+          NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
       samples->Set(metrics::kNodes, NodeStateName(state), states[state]);
     }
     const absl::StatusOr<int64_t> bytes = p.store->SizeBytes();

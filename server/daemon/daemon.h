@@ -8,13 +8,13 @@
 
 namespace signalbox {
 
-// The whole of a running instance. Owns everything in the order of construction; destruction, the reverse, is the
-// shutdown plan: listeners first, then the publisher, the store last.
+// The whole of a running instance. Owns everything in the order of construction; destruction, the
+// reverse, is the shutdown plan: listeners first, then the publisher, the store last.
 class Daemon {
  public:
   // Starts everything; when this returns, proxies and operators are served.
-  //   kFailedPrecondition  the store is in use, a listener cannot be bound, ...; the text says what to do
-  //   any                  what the store gives
+  //   kFailedPrecondition  the store is in use, a listener cannot be bound, ...; the text says what
+  //   to do any                  what the store gives
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const options::Settings& settings);
 
   // Ends streams, finishes what is being committed, closes the store.

@@ -6,10 +6,11 @@
 
 namespace signalbox {
 
-absl::StatusOr<std::unique_ptr<ResourceStore>> OpenStore(const options::StoreSettings& settings, const Clock* clock,
-                                                         Random* random) {
+absl::StatusOr<std::unique_ptr<ResourceStore>> OpenStore(const options::StoreSettings& settings,
+                                                         const Clock* clock, Random* random) {
   SqliteResourceStore::Options options;
-  if (settings.kind == options::StoreSettings::Kind::kSqlite) options.directory = settings.directory;
+  if (settings.kind == options::StoreSettings::Kind::kSqlite)
+    options.directory = settings.directory;
   options.applied_by = absl::StrCat("signalbox ", kVersion);
   options.clock = clock;
   options.random = random;

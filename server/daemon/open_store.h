@@ -10,9 +10,9 @@
 
 namespace signalbox {
 
-// Opens the store that the settings name: the one place that knows the backends. Errors are the backend's. `clock` and
-// `random` must outlive the store.
-absl::StatusOr<std::unique_ptr<ResourceStore>> OpenStore(const options::StoreSettings& settings, const Clock* clock,
-                                                         Random* random);
+// Opens the store that the settings name: the one place that knows the backends. Errors are the
+// backend's. `clock` and `random` must outlive the store.
+absl::StatusOr<std::unique_ptr<ResourceStore>> OpenStore(const options::StoreSettings& settings,
+                                                         const Clock* clock, Random* random);
 
 }  // namespace signalbox

@@ -16,7 +16,8 @@ namespace {
 
 cli::ExitCode Serve(cli::Context& context, const cli::Arguments& arguments) {
   const absl::StatusOr<cli::LoadedOptions> loaded = cli::LoadOptions(context, arguments);
-  if (!loaded.ok()) return context.out->Fail({loaded.status(), "`signalbox config show` shows what is in effect"});
+  if (!loaded.ok())
+    return context.out->Fail({loaded.status(), "`signalbox config show` shows what is in effect"});
   const options::Settings& settings = loaded->settings;
   log::SetUp({settings.log_level, settings.log_format});
 

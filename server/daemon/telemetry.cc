@@ -10,7 +10,8 @@ namespace {
 
 // A fleet that refuses the same thing in the same words says so once in this time.
 constexpr absl::Duration kNackLogInterval = absl::Minutes(1);
-// Different refusals that are told apart; beyond it the list begins anew, and some lines repeat early.
+// Different refusals that are told apart; beyond it the list begins anew, and some lines repeat
+// early.
 constexpr size_t kNackFingerprints = 1000;
 
 }  // namespace
@@ -28,7 +29,8 @@ Telemetry::Telemetry(MetricRegistry* metrics, const TypeRegistry* types, const C
     counters_.push_back({metrics->CounterOf(metrics::kResponses, name),
                          metrics->CounterOf(metrics::kResponseBytes, name),
                          metrics->CounterOf(metrics::kResponseResources, name),
-                         metrics->CounterOf(metrics::kAcks, name), metrics->CounterOf(metrics::kNacks, name)});
+                         metrics->CounterOf(metrics::kAcks, name),
+                         metrics->CounterOf(metrics::kNacks, name)});
     resources_.push_back(metrics->GaugeOf(metrics::kResources, name));
   }
 }
@@ -83,8 +85,9 @@ void Telemetry::OnEvent(const ClientInfo& client, const SessionEvent& event) {
                                                    {"waited", event.elapsed}});
       return;
     case SessionEvent::Kind::kOversized:
-      log::Warning("a resource is larger than what receivers take by default",
-                   {{"node", client.node_id}, {"type", type}, {"resources", names}, {"size", event.text}});
+      log::Warning(
+          "a resource is larger than what receivers take by default",
+          {{"node", client.node_id}, {"type", type}, {"resources", names}, {"size", event.text}});
       return;
   }
 }
@@ -96,7 +99,8 @@ void Telemetry::LogNack(const ClientInfo& client, const SessionEvent& event) {
     MutexLock lock(&mu_);
     const absl::Time now = clock_->Monotonic();
     if (nacks_.size() >= kNackFingerprints) nacks_.clear();
-    const auto [entry, is_new] = nacks_.try_emplace(absl::StrCat(type, "\n", event.text), Repeated{now});
+    const auto [entry, is_new] =
+        nacks_.try_emplace(absl::StrCat(type, "\n", event.text), Repeated{now});
     if (!is_new) {
       if (now - entry->second.logged < kNackLogInterval) {
         ++entry->second.suppressed;
@@ -135,7 +139,8 @@ void Telemetry::OnApplied(absl::string_view author, absl::string_view request_id
 
 void Telemetry::OnPublished(const Snapshot& snapshot, absl::Duration took) {
   revision_.Set(static_cast<double>(snapshot.revision.number));
-  for (size_t i = 0; i < resources_.size(); ++i) resources_[i].Set(static_cast<double>(snapshot.types[i]->size()));
+  for (size_t i = 0; i < resources_.size(); ++i)
+    resources_[i].Set(static_cast<double>(snapshot.types[i]->size()));
   build_seconds_.Observe(absl::ToDoubleSeconds(took));
   log::Info("published", {{"revision", snapshot.revision.number}, {"took", took}});
 }

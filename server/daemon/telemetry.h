@@ -15,8 +15,8 @@
 
 namespace signalbox {
 
-// Says in metrics and logs what streams and the publisher do: a line for each change of state, none for what goes well
-// all the time. Safe from any thread.
+// Says in metrics and logs what streams and the publisher do: a line for each change of state, none
+// for what goes well all the time. Safe from any thread.
 class Telemetry : public StreamObserver, public PublishObserver {
  public:
   // All must outlive this object.
@@ -47,7 +47,9 @@ class Telemetry : public StreamObserver, public PublishObserver {
     int suppressed = 0;  // lines left out since
   };
 
-  Gauge& StreamsOf(Variant variant) { return variant == Variant::kDelta ? delta_streams_ : sotw_streams_; }
+  Gauge& StreamsOf(Variant variant) {
+    return variant == Variant::kDelta ? delta_streams_ : sotw_streams_;
+  }
   void LogNack(const ClientInfo& client, const SessionEvent& event) SB_EXCLUDES(mu_);
 
   MetricRegistry* const metrics_;

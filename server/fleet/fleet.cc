@@ -25,7 +25,8 @@ void Fleet::Disconnect(const StatusSource* stream, NodeStatus last) {
   const auto node = connected_.find(last.id);
   if (node == connected_.end()) return;
   std::vector<Connection>& streams = node->second;
-  streams.erase(std::remove_if(streams.begin(), streams.end(), [&](const Connection& c) { return c.stream == stream; }),
+  streams.erase(std::remove_if(streams.begin(), streams.end(),
+                               [&](const Connection& c) { return c.stream == stream; }),
                 streams.end());
   if (!streams.empty()) return;
   connected_.erase(node);

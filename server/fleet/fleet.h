@@ -12,7 +12,8 @@
 
 namespace signalbox {
 
-// Tells how far a proxy is. Asked when somebody wants to know, so that an acknowledgement touches its own stream only.
+// Tells how far a proxy is. Asked when somebody wants to know, so that an acknowledgement touches
+// its own stream only.
 class StatusSource {
  public:
   virtual ~StatusSource() = default;
@@ -26,12 +27,14 @@ class Fleet {
   explicit Fleet(const Clock* clock);
 
   // A stream of the node began; it is asked as long as it lives.
-  void Connect(const std::string& node_id, std::weak_ptr<const StatusSource> stream) SB_EXCLUDES(mu_);
+  void Connect(const std::string& node_id, std::weak_ptr<const StatusSource> stream)
+      SB_EXCLUDES(mu_);
   // A stream ended; `last` is what it knew. Without another stream the node is GONE from now on.
   void Disconnect(const StatusSource* stream, NodeStatus last) SB_EXCLUDES(mu_);
 
-  // Every node that is connected or is remembered, sorted by namespace, group and id. A node with several streams is
-  // told by the newest. At most kMaxGoneNodes that are gone are remembered, the longest gone is forgotten first.
+  // Every node that is connected or is remembered, sorted by namespace, group and id. A node with
+  // several streams is told by the newest. At most kMaxGoneNodes that are gone are remembered, the
+  // longest gone is forgotten first.
   std::vector<NodeStatus> List() const SB_EXCLUDES(mu_);
 
   static constexpr size_t kMaxGoneNodes = 10000;
@@ -49,7 +52,8 @@ class Fleet {
   const Clock* const clock_;
 
   mutable Mutex mu_;
-  std::map<std::string, std::vector<Connection>> connected_ SB_GUARDED_BY(mu_);  // by node id; the newest last
+  std::map<std::string, std::vector<Connection>> connected_
+      SB_GUARDED_BY(mu_);  // by node id; the newest last
   std::map<std::string, Gone> gone_ SB_GUARDED_BY(mu_);
   std::list<std::string> gone_order_ SB_GUARDED_BY(mu_);  // the longest gone first
 };

@@ -31,8 +31,8 @@ struct NodeStatus {
   std::string namespace_name;
   std::string group;
   std::string id;
-  std::string client;   // user agent and version: "envoy 1.40.0"
-  std::string variant;  // "delta" or "sotw"
+  std::string client;    // user agent and version: "envoy 1.40.0"
+  std::string variant;   // "delta" or "sotw"
   absl::Time connected;  // when the stream began, wall clock
   NodeState state = NodeState::kIdle;
   absl::Time since;

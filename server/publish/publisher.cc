@@ -13,9 +13,14 @@ constexpr absl::Duration kPoll = absl::Seconds(1);
 
 }  // namespace
 
-Publisher::Publisher(NodeGroupName group, ResourceStore* store, const SnapshotBuilder* builder, SnapshotCache* cache,
-                     PublishObserver* observer, const Clock* clock)
-    : group_(std::move(group)), store_(store), builder_(builder), cache_(cache), observer_(observer), clock_(clock) {}
+Publisher::Publisher(NodeGroupName group, ResourceStore* store, const SnapshotBuilder* builder,
+                     SnapshotCache* cache, PublishObserver* observer, const Clock* clock)
+    : group_(std::move(group)),
+      store_(store),
+      builder_(builder),
+      cache_(cache),
+      observer_(observer),
+      clock_(clock) {}
 
 Publisher::~Publisher() {
   {
@@ -32,7 +37,9 @@ absl::Status Publisher::Start() {
   return absl::OkStatus();
 }
 
-absl::Time Publisher::LastTick() const { return absl::FromUnixNanos(last_tick_nanos_.load(std::memory_order_relaxed)); }
+absl::Time Publisher::LastTick() const {
+  return absl::FromUnixNanos(last_tick_nanos_.load(std::memory_order_relaxed));
+}
 
 void Publisher::Run() {
   while (true) {

@@ -20,27 +20,30 @@ class PublishObserver {
  public:
   virtual ~PublishObserver() = default;
 
-  // A snapshot is being served from now on; `took` from the head that was read to the last watcher told.
+  // A snapshot is being served from now on; `took` from the head that was read to the last watcher
+  // told.
   virtual void OnPublished(const Snapshot& snapshot, absl::Duration took) = 0;
   // What is served stays as it is; it is tried again.
   virtual void OnPublishFailed(const absl::Status& status) = 0;
 };
 
-// The only bridge from the store to the snapshot cache: one thread that waits for the head to move, reads what changed,
-// builds and publishes. Several commits may become one snapshot; on failure the last good one stays.
+// The only bridge from the store to the snapshot cache: one thread that waits for the head to move,
+// reads what changed, builds and publishes. Several commits may become one snapshot; on failure the
+// last good one stays.
 class Publisher {
  public:
   // All pointers must outlive this object.
-  Publisher(NodeGroupName group, ResourceStore* store, const SnapshotBuilder* builder, SnapshotCache* cache,
-            PublishObserver* observer, const Clock* clock);
+  Publisher(NodeGroupName group, ResourceStore* store, const SnapshotBuilder* builder,
+            SnapshotCache* cache, PublishObserver* observer, const Clock* clock);
   // Ends the thread. Quick once the store is closed, else within a second.
   ~Publisher();
 
-  // Loads and publishes the head, then goes on in the background. Once. On an error, the store's or the builder's,
-  // nothing is published and nothing goes on.
+  // Loads and publishes the head, then goes on in the background. Once. On an error, the store's or
+  // the builder's, nothing is published and nothing goes on.
   absl::Status Start();
 
-  // When the loop last came round, on the monotonic clock: what liveness is judged by. Safe from any thread.
+  // When the loop last came round, on the monotonic clock: what liveness is judged by. Safe from
+  // any thread.
   absl::Time LastTick() const;
 
  private:

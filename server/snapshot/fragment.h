@@ -18,17 +18,18 @@ struct Slice {
   absl::string_view bytes;
 };
 
-// One resource, encoded once in both its wire forms. Immutable; shared by every response that carries it.
+// One resource, encoded once in both its wire forms. Immutable; shared by every response that
+// carries it.
 //
-// A delta response holds it as field 2, a Resource{name, version, resource}; a SotW response as field 2, an Any. Resource's
-// own field 2 is that same Any, so, written last, the SotW form is the tail of the delta form: one copy of the bytes
-// serves both.
+// A delta response holds it as field 2, a Resource{name, version, resource}; a SotW response as
+// field 2, an Any. Resource's own field 2 is that same Any, so, written last, the SotW form is the
+// tail of the delta form: one copy of the bytes serves both.
 class Fragment {
  public:
-  // `body` is the message as stored, byte for byte; `body_hash` its SHA-256, of which the version is made, so that it is
-  // the same on every instance and after every restart (XDS D10).
-  Fragment(absl::string_view type_url, absl::string_view name, absl::string_view body, const Digest& body_hash,
-           ResourceReferences references);
+  // `body` is the message as stored, byte for byte; `body_hash` its SHA-256, of which the version
+  // is made, so that it is the same on every instance and after every restart (XDS D10).
+  Fragment(absl::string_view type_url, absl::string_view name, absl::string_view body,
+           const Digest& body_hash, ResourceReferences references);
   Fragment(const Fragment&) = delete;
   Fragment& operator=(const Fragment&) = delete;
 

@@ -15,7 +15,8 @@ namespace {
 // Whether a resource is for the nodes of `group`.
 bool IsFor(const NodeGroupName& group, const ResourceKey& key, const Record& record) {
   if (key.namespace_name != group.namespace_name) return false;
-  return record.targets.empty() || std::binary_search(record.targets.begin(), record.targets.end(), group.group);
+  return record.targets.empty() ||
+         std::binary_search(record.targets.begin(), record.targets.end(), group.group);
 }
 
 // Under its key, so that whoever asked can say where it came from.
@@ -31,19 +32,24 @@ SnapshotBuilder::SnapshotBuilder(const TypeRegistry* registry, const References*
 absl::StatusOr<const ResourceType*> SnapshotBuilder::TypeOf(const ResourceKey& key) const {
   const ResourceType* type = registry_->FindByShortName(key.type);
   if (type == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat(key.ToString(), ": there is no type \"", key.type, "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat(key.ToString(), ": there is no type \"", key.type, "\""));
   }
   return type;
 }
 
-absl::StatusOr<FragmentPtr> SnapshotBuilder::MakeFragment(const ResourceType& type, const ResourceKey& key,
-                                                          const Record& record, const Digest& body_hash) const {
+absl::StatusOr<FragmentPtr> SnapshotBuilder::MakeFragment(const ResourceType& type,
+                                                          const ResourceKey& key,
+                                                          const Record& record,
+                                                          const Digest& body_hash) const {
   absl::StatusOr<ResourceReferences> references = references_->Of(type, key.name, record.body);
   if (!references.ok()) return AtResource(key, references.status());
-  return std::make_shared<const Fragment>(type.type_url(), key.name, record.body, body_hash, *std::move(references));
+  return std::make_shared<const Fragment>(type.type_url(), key.name, record.body, body_hash,
+                                          *std::move(references));
 }
 
-absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group, const HeadState& state,
+absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group,
+                                                   const HeadState& state,
                                                    const SnapshotPtr& previous) const {
   std::vector<std::vector<FragmentPtr>> fragments(registry_->in_push_order().size());
   for (const Resource& resource : state.resources) {
@@ -71,8 +77,8 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group, c
   return snapshot;
 }
 
-absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(const Snapshot& base,
-                                                     const std::vector<RevisionChanges>& changes) const {
+absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
+    const Snapshot& base, const std::vector<RevisionChanges>& changes) const {
   // The last word on each name counts.
   std::vector<std::map<std::string, FragmentPtr>> edits(base.types.size());
   auto snapshot = std::make_shared<Snapshot>(base);
@@ -88,7 +94,8 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(const Snapshot& base,
         edit = *known;
         continue;
       }
-      SB_ASSIGN_OR_RETURN(edit, MakeFragment(*type, resource.key, *resource.record, resource.body_hash));
+      SB_ASSIGN_OR_RETURN(edit,
+                          MakeFragment(*type, resource.key, *resource.record, resource.body_hash));
     }
     for (const ResourceKey& key : revision.removals) {
       SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(key));
@@ -111,8 +118,8 @@ absl::Status SnapshotBuilder::Check(const Snapshot& base, const std::vector<Revi
                                     const ChangeSet& changes) const {
   RevisionChanges tentative;
   for (const Upsert& upsert : changes.upserts) {
-    tentative.upserts.push_back({upsert.key, std::make_shared<const Record>(upsert.record), upsert.record.Hash(),
-                                 Sha256(upsert.record.body), Revision{}});
+    tentative.upserts.push_back({upsert.key, std::make_shared<const Record>(upsert.record),
+                                 upsert.record.Hash(), Sha256(upsert.record.body), Revision{}});
   }
   tentative.removals = changes.removals;
   std::vector<RevisionChanges> all = since;

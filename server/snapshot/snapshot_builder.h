@@ -12,29 +12,33 @@
 
 namespace signalbox {
 
-// Rows to snapshots. Pure: the same rows give the same snapshot, and nothing is read from elsewhere. What Check lets
-// through, Build and Advance publish. Safe from any thread.
+// Rows to snapshots. Pure: the same rows give the same snapshot, and nothing is read from
+// elsewhere. What Check lets through, Build and Advance publish. Safe from any thread.
 //
-// In all of them kInvalidArgument names the resource that cannot be published and why: a type that the registry does not
-// list, a body that is not its type's message, a name in the body that is not the resource's.
+// In all of them kInvalidArgument names the resource that cannot be published and why: a type that
+// the registry does not list, a body that is not its type's message, a name in the body that is not
+// the resource's.
 class SnapshotBuilder {
  public:
   // `registry` and `references` must outlive this object.
   SnapshotBuilder(const TypeRegistry* registry, const References* references);
 
-  // The snapshot of `group` from everything at the head. Fragments of `previous` (may be null) that have the same
-  // content are used again.
-  absl::StatusOr<SnapshotPtr> Build(const NodeGroupName& group, const HeadState& state, const SnapshotPtr& previous) const;
+  // The snapshot of `group` from everything at the head. Fragments of `previous` (may be null) that
+  // have the same content are used again.
+  absl::StatusOr<SnapshotPtr> Build(const NodeGroupName& group, const HeadState& state,
+                                    const SnapshotPtr& previous) const;
 
   // The snapshot that follows `base` by `changes`, in order; costs what they change.
-  absl::StatusOr<SnapshotPtr> Advance(const Snapshot& base, const std::vector<RevisionChanges>& changes) const;
+  absl::StatusOr<SnapshotPtr> Advance(const Snapshot& base,
+                                      const std::vector<RevisionChanges>& changes) const;
 
   // Whether `changes` could be published on top of `base` and then `since`.
-  absl::Status Check(const Snapshot& base, const std::vector<RevisionChanges>& since, const ChangeSet& changes) const;
+  absl::Status Check(const Snapshot& base, const std::vector<RevisionChanges>& since,
+                     const ChangeSet& changes) const;
 
  private:
-  absl::StatusOr<FragmentPtr> MakeFragment(const ResourceType& type, const ResourceKey& key, const Record& record,
-                                           const Digest& body_hash) const;
+  absl::StatusOr<FragmentPtr> MakeFragment(const ResourceType& type, const ResourceKey& key,
+                                           const Record& record, const Digest& body_hash) const;
   absl::StatusOr<const ResourceType*> TypeOf(const ResourceKey& key) const;
 
   const TypeRegistry* const registry_;

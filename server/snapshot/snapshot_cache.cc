@@ -7,8 +7,9 @@ namespace signalbox {
 namespace {
 
 void Sweep(std::vector<std::weak_ptr<SnapshotWatcher>>* watchers) {
-  watchers->erase(std::remove_if(watchers->begin(), watchers->end(), [](const auto& w) { return w.expired(); }),
-                  watchers->end());
+  watchers->erase(
+      std::remove_if(watchers->begin(), watchers->end(), [](const auto& w) { return w.expired(); }),
+      watchers->end());
 }
 
 }  // namespace
@@ -19,7 +20,8 @@ SnapshotPtr SnapshotCache::Current(const NodeGroupName& group) const {
   return found == groups_.end() ? nullptr : found->second.current;
 }
 
-SnapshotPtr SnapshotCache::Watch(const NodeGroupName& group, std::weak_ptr<SnapshotWatcher> watcher) {
+SnapshotPtr SnapshotCache::Watch(const NodeGroupName& group,
+                                 std::weak_ptr<SnapshotWatcher> watcher) {
   MutexLock lock(&mu_);
   const auto found = groups_.find(group);
   if (found == groups_.end()) return nullptr;

@@ -10,12 +10,13 @@
 
 namespace signalbox {
 
-// The newest snapshot of each group, in memory: what every answer to a proxy comes from. Safe from any thread; calls
-// nobody while locked.
+// The newest snapshot of each group, in memory: what every answer to a proxy comes from. Safe from
+// any thread; calls nobody while locked.
 class SnapshotCache : public SnapshotReader {
  public:
   SnapshotPtr Current(const NodeGroupName& group) const override SB_EXCLUDES(mu_);
-  SnapshotPtr Watch(const NodeGroupName& group, std::weak_ptr<SnapshotWatcher> watcher) override SB_EXCLUDES(mu_);
+  SnapshotPtr Watch(const NodeGroupName& group, std::weak_ptr<SnapshotWatcher> watcher) override
+      SB_EXCLUDES(mu_);
 
   // Makes `snapshot` its group's newest and tells the group's watchers. One thread publishes.
   void Publish(const SnapshotPtr& snapshot) SB_EXCLUDES(mu_);

@@ -9,7 +9,8 @@ constexpr size_t kEntries = 32;
 SnapshotDiffPtr Compute(const TypeSet& from, const TypeSet& to) {
   auto diff = std::make_shared<SnapshotDiff>();
   TypeSet::VisitDifferences(from, to, [&](const FragmentPtr* before, const FragmentPtr* after) {
-    diff->changes.push_back({before == nullptr ? nullptr : *before, after == nullptr ? nullptr : *after});
+    diff->changes.push_back(
+        {before == nullptr ? nullptr : *before, after == nullptr ? nullptr : *after});
   });
   return diff;
 }

@@ -24,8 +24,8 @@ struct SnapshotDiff {
 
 using SnapshotDiffPtr = std::shared_ptr<const SnapshotDiff>;
 
-// Computes each difference once and shares it with every stream at the same pair of sets. Keeps the newest few. Safe
-// from any thread; streams call it while they hold their own lock.
+// Computes each difference once and shares it with every stream at the same pair of sets. Keeps the
+// newest few. Safe from any thread; streams call it while they hold their own lock.
 class DiffCache {
  public:
   SnapshotDiffPtr Between(const TypeSetPtr& from, const TypeSetPtr& to) SB_EXCLUDES(mu_);

@@ -35,8 +35,9 @@ void TypeSet::AppendChunks(std::vector<FragmentPtr> fragments, std::vector<Chunk
   for (size_t part = 0; part < parts; ++part) {
     const size_t end = fragments.size() * (part + 1) / parts;
     auto chunk = std::make_shared<Chunk>();
-    chunk->fragments.assign(std::make_move_iterator(fragments.begin() + static_cast<ptrdiff_t>(begin)),
-                            std::make_move_iterator(fragments.begin() + static_cast<ptrdiff_t>(end)));
+    chunk->fragments.assign(
+        std::make_move_iterator(fragments.begin() + static_cast<ptrdiff_t>(begin)),
+        std::make_move_iterator(fragments.begin() + static_cast<ptrdiff_t>(end)));
     for (const FragmentPtr& fragment : chunk->fragments) chunk->hash += fragment->identity();
     chunks->push_back(std::move(chunk));
     begin = end;
@@ -46,7 +47,8 @@ void TypeSet::AppendChunks(std::vector<FragmentPtr> fragments, std::vector<Chunk
 TypeSetPtr TypeSet::Of(std::vector<FragmentPtr> fragments) {
   if (fragments.empty()) return Empty();
   std::sort(fragments.begin(), fragments.end(), ByName);
-  for (size_t i = 1; i < fragments.size(); ++i) SB_CHECK(fragments[i - 1]->name() < fragments[i]->name());
+  for (size_t i = 1; i < fragments.size(); ++i)
+    SB_CHECK(fragments[i - 1]->name() < fragments[i]->name());
   std::vector<ChunkPtr> chunks;
   AppendChunks(std::move(fragments), &chunks);
   return TypeSetPtr(new TypeSet(std::move(chunks)));
@@ -63,7 +65,9 @@ TypeSetPtr TypeSet::With(std::vector<TypeSetEdit> edits) const {
   for (size_t i = 0; i < std::max<size_t>(1, chunks_.size()); ++i) {
     const bool last = i + 1 >= chunks_.size();
     const size_t first_edit = edit;
-    while (edit < edits.size() && (last || edits[edit].name < chunks_[i + 1]->fragments.front()->name())) ++edit;
+    while (edit < edits.size() &&
+           (last || edits[edit].name < chunks_[i + 1]->fragments.front()->name()))
+      ++edit;
     if (edit == first_edit) {
       if (i < chunks_.size()) chunks.push_back(chunks_[i]);
       continue;
@@ -100,14 +104,16 @@ TypeSetPtr TypeSet::With(std::vector<TypeSetEdit> edits) const {
 }
 
 const FragmentPtr* TypeSet::FindPtr(absl::string_view name) const {
-  auto chunk = std::upper_bound(
-      chunks_.begin(), chunks_.end(), name,
-      [](absl::string_view wanted, const ChunkPtr& c) { return wanted < c->fragments.front()->name(); });
+  auto chunk = std::upper_bound(chunks_.begin(), chunks_.end(), name,
+                                [](absl::string_view wanted, const ChunkPtr& c) {
+                                  return wanted < c->fragments.front()->name();
+                                });
   if (chunk == chunks_.begin()) return nullptr;
   const std::vector<FragmentPtr>& fragments = (*--chunk)->fragments;
-  const auto found = std::lower_bound(
-      fragments.begin(), fragments.end(), name,
-      [](const FragmentPtr& fragment, absl::string_view wanted) { return fragment->name() < wanted; });
+  const auto found = std::lower_bound(fragments.begin(), fragments.end(), name,
+                                      [](const FragmentPtr& fragment, absl::string_view wanted) {
+                                        return fragment->name() < wanted;
+                                      });
   return found == fragments.end() || (*found)->name() != name ? nullptr : &*found;
 }
 

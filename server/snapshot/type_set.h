@@ -21,8 +21,8 @@ struct TypeSetEdit {
   FragmentPtr fragment;
 };
 
-// The resources of one type, sorted by name. Immutable; its chunks are shared with the sets it was made from, so that an
-// edit costs what it changes. Safe from any thread.
+// The resources of one type, sorted by name. Immutable; its chunks are shared with the sets it was
+// made from, so that an edit costs what it changes. Safe from any thread.
 class TypeSet {
  public:
   // The set of nothing; always the same object.
@@ -58,8 +58,9 @@ class TypeSet {
   // The SotW forms of all members, one after the other; made at the first call and kept.
   Slice SotwBody() const;
 
-  // Calls `visit(const FragmentPtr* before, const FragmentPtr* after)` for each name at which the two differ, in the
-  // order of names; null stands for a name that is not there. Costs what differs, plus a look at each chunk.
+  // Calls `visit(const FragmentPtr* before, const FragmentPtr* after)` for each name at which the
+  // two differ, in the order of names; null stands for a name that is not there. Costs what
+  // differs, plus a look at each chunk.
   template <typename Visit>
   static void VisitDifferences(const TypeSet& from, const TypeSet& to, Visit&& visit);
 

@@ -7,8 +7,8 @@
 
 namespace signalbox {
 
-// Gives equal sets one object, so that streams with the same derived set share it, its SotW body and its diffs. Holds
-// them weakly. Safe from any thread; calls nobody while locked.
+// Gives equal sets one object, so that streams with the same derived set share it, its SotW body
+// and its diffs. Holds them weakly. Safe from any thread; calls nobody while locked.
 class TypeSetInterner {
  public:
   // The living set that equals `set`, or `set` itself from now on.

@@ -23,10 +23,13 @@ DeltaSession::DeltaSession(const SessionContext* context, std::string stream_id)
 absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   envoy::service::discovery::v3::DeltaDiscoveryRequest request;
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::InvalidArgumentError("the message is not an envoy.service.discovery.v3.DeltaDiscoveryRequest");
+    return absl::InvalidArgumentError(
+        "the message is not an envoy.service.discovery.v3.DeltaDiscoveryRequest");
   }
-  if (absl::Status status = ReadNode(request.has_node(), request.node()); !status.ok()) return status;
-  if (request.type_url().empty()) return absl::InvalidArgumentError("type_url is required on an aggregated stream");
+  if (absl::Status status = ReadNode(request.has_node(), request.node()); !status.ok())
+    return status;
+  if (request.type_url().empty())
+    return absl::InvalidArgumentError("type_url is required on an aggregated stream");
   Subscription* const found = FindSubscription(request.type_url());
   if (found == nullptr) return absl::OkStatus();
   Subscription& subscription = *found;
@@ -44,11 +47,13 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   }
 
   const bool first = !subscription.active();
-  if (!first && request.resource_names_subscribe().empty() && request.resource_names_unsubscribe().empty()) {
+  if (!first && request.resource_names_subscribe().empty() &&
+      request.resource_names_unsubscribe().empty()) {
     return absl::OkStatus();
   }
   bool wildcard = subscription.wildcard();
-  std::set<std::string> names(subscription.names().names().begin(), subscription.names().names().end());
+  std::set<std::string> names(subscription.names().names().begin(),
+                              subscription.names().names().end());
   std::vector<std::string> resend;
   for (const std::string& name : request.resource_names_unsubscribe()) {
     if (name == "*") {
@@ -78,7 +83,8 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
 
   std::vector<Holding::Exception> held;
   for (const auto& [name, version] : request.initial_resource_versions()) {
-    if (absl::Status status = CheckToken("a resource version", version); !status.ok()) return status;
+    if (absl::Status status = CheckToken("a resource version", version); !status.ok())
+      return status;
     if (subscription.Covers(name)) held.emplace_back(name, Held::Version(version));
   }
   subscription.AssumeHeld(std::move(held));
@@ -90,20 +96,23 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   return absl::OkStatus();
 }
 
-std::optional<Response> DeltaSession::Compose(Subscription& subscription, const Subscription::Pending& pending,
+std::optional<Response> DeltaSession::Compose(Subscription& subscription,
+                                              const Subscription::Pending& pending,
                                               absl::Time now) {
   const ResourceType& type = subscription.type();
   Response response;
   response.type = &type;
   response.nonce = NextNonce();
-  AppendField(kSystemVersionInfoField, absl::StrCat(subscription.revision().number), &response.head);
+  AppendField(kSystemVersionInfoField, absl::StrCat(subscription.revision().number),
+              &response.head);
   AppendCommonHead(type, response.nonce, kControlPlaneField, &response.head);
   size_t size = response.head.size();
   size_t count = 0;
   std::vector<FragmentPtr> sent;
   for (; count < pending.changes.size(); ++count) {
     const Subscription::Change& change = pending.changes[count];
-    const size_t grows = change.fragment == nullptr ? change.name.size() + 8 : change.fragment->delta_form().size();
+    const size_t grows =
+        change.fragment == nullptr ? change.name.size() + 8 : change.fragment->delta_form().size();
     if (count > 0 && size + grows > limits::kMaxResponseBytes) break;
     size += grows;
     if (change.fragment == nullptr) {
@@ -113,7 +122,8 @@ std::optional<Response> DeltaSession::Compose(Subscription& subscription, const 
       sent.push_back(change.fragment);
     }
   }
-  if (count == 1 && size > limits::kMaxResponseBytes && !sent.empty()) Oversized(type, *sent.front());
+  if (count == 1 && size > limits::kMaxResponseBytes && !sent.empty())
+    Oversized(type, *sent.front());
   response.resource_count = sent.size();
   subscription.OnSent(response.nonce, pending, count, now);
   if (type.short_name() == "cluster") FollowClusters(sent);

@@ -6,7 +6,8 @@
 
 namespace signalbox {
 
-// The incremental variant (XDS section 1.4). Requests and responses are envoy.service.discovery.v3.DeltaDiscovery*.
+// The incremental variant (XDS section 1.4). Requests and responses are
+// envoy.service.discovery.v3.DeltaDiscovery*.
 class DeltaSession : public Session {
  public:
   // `context` must outlive this object. `stream_id` makes nonces unique among streams.

@@ -28,8 +28,9 @@ Holding Holding::Unknown() {
 }
 
 Held Holding::Get(absl::string_view name) const {
-  const auto exception = std::lower_bound(exceptions_.begin(), exceptions_.end(), name,
-                                          [](const Exception& a, absl::string_view b) { return a.first < b; });
+  const auto exception =
+      std::lower_bound(exceptions_.begin(), exceptions_.end(), name,
+                       [](const Exception& a, absl::string_view b) { return a.first < b; });
   if (exception != exceptions_.end() && exception->first == name) return exception->second;
   if (const FragmentPtr* fragment = base_->FindPtr(name)) return Held::Content(*fragment);
   return rest_unknown_ ? Held::Unknown() : Held::Absent();
@@ -41,13 +42,14 @@ void Holding::Set(std::vector<Exception> changes) {
   merged.reserve(exceptions_.size() + changes.size());
   auto old = exceptions_.begin();
   for (Exception& change : changes) {
-    while (old != exceptions_.end() && old->first < change.first) merged.push_back(std::move(*old++));
+    while (old != exceptions_.end() && old->first < change.first)
+      merged.push_back(std::move(*old++));
     if (old != exceptions_.end() && old->first == change.first) ++old;
     // What the base says anyway is no exception.
     const FragmentPtr* fragment = base_->FindPtr(change.first);
-    const bool said = fragment != nullptr  ? change.second.Is(fragment->get())
-                      : rest_unknown_      ? change.second.unknown()
-                                           : change.second.absent();
+    const bool said = fragment != nullptr ? change.second.Is(fragment->get())
+                      : rest_unknown_     ? change.second.unknown()
+                                          : change.second.absent();
     if (!said) merged.push_back(std::move(change));
   }
   while (old != exceptions_.end()) merged.push_back(std::move(*old++));

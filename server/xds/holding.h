@@ -17,9 +17,14 @@ class Held {
   // It may have anything of that name, or nothing.
   static Held Unknown() { return Held(Kind::kUnknown, nullptr, ""); }
   // It has this content.
-  static Held Content(FragmentPtr fragment) { return Held(Kind::kContent, std::move(fragment), ""); }
-  // It has content of this version, of which nothing else is known (it said so when it reconnected).
-  static Held Version(std::string version) { return Held(Kind::kContent, nullptr, std::move(version)); }
+  static Held Content(FragmentPtr fragment) {
+    return Held(Kind::kContent, std::move(fragment), "");
+  }
+  // It has content of this version, of which nothing else is known (it said so when it
+  // reconnected).
+  static Held Version(std::string version) {
+    return Held(Kind::kContent, nullptr, std::move(version));
+  }
 
   bool absent() const { return kind_ == Kind::kAbsent; }
   bool unknown() const { return kind_ == Kind::kUnknown; }
@@ -34,7 +39,8 @@ class Held {
   Held(Kind kind, FragmentPtr fragment, std::string version)
       : kind_(kind), fragment_(std::move(fragment)), version_(std::move(version)) {}
   absl::string_view version() const {
-    return fragment_ != nullptr ? absl::string_view(fragment_->version()) : absl::string_view(version_);
+    return fragment_ != nullptr ? absl::string_view(fragment_->version())
+                                : absl::string_view(version_);
   }
 
   Kind kind_;
@@ -42,8 +48,8 @@ class Held {
   std::string version_;
 };
 
-// What a client has of one type: a set that many streams share, and the few names at which this client differs from it.
-// A value; not synchronised.
+// What a client has of one type: a set that many streams share, and the few names at which this
+// client differs from it. A value; not synchronised.
 class Holding {
  public:
   using Exception = std::pair<std::string, Held>;

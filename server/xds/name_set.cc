@@ -8,20 +8,24 @@ namespace signalbox {
 namespace {
 
 bool DropDead(std::vector<std::weak_ptr<const NameSet>>* sets) {
-  sets->erase(std::remove_if(sets->begin(), sets->end(), [](const auto& set) { return set.expired(); }), sets->end());
+  sets->erase(
+      std::remove_if(sets->begin(), sets->end(), [](const auto& set) { return set.expired(); }),
+      sets->end());
   return sets->empty();
 }
 
 }  // namespace
 
 const NameSetPtr& NameSet::Empty() {
-  static const auto* const empty = new NameSetPtr(std::make_shared<const NameSet>(std::vector<std::string>()));
+  static const auto* const empty =
+      new NameSetPtr(std::make_shared<const NameSet>(std::vector<std::string>()));
   return *empty;
 }
 
 bool NameSet::Contains(absl::string_view name) const {
-  const auto found = std::lower_bound(names_.begin(), names_.end(), name,
-                                      [](const std::string& a, absl::string_view b) { return a < b; });
+  const auto found =
+      std::lower_bound(names_.begin(), names_.end(), name,
+                       [](const std::string& a, absl::string_view b) { return a < b; });
   return found != names_.end() && *found == name;
 }
 

@@ -13,8 +13,8 @@ namespace signalbox {
 class NameSet;
 using NameSetPtr = std::shared_ptr<const NameSet>;
 
-// Names, sorted, each once. Immutable; equal sets are one object (NameSetInterner), so that the same thousand names on
-// five thousand streams are stored once.
+// Names, sorted, each once. Immutable; equal sets are one object (NameSetInterner), so that the
+// same thousand names on five thousand streams are stored once.
 class NameSet {
  public:
   // `names` must be sorted and unique.

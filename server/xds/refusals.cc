@@ -10,9 +10,11 @@ namespace signalbox {
 namespace {
 
 // The suspect of that name in `sorted`; null when there is none.
-const Refusals::Suspect* FindSuspect(const std::vector<Refusals::Suspect>& sorted, absl::string_view name) {
-  const auto found = std::lower_bound(sorted.begin(), sorted.end(), name,
-                                      [](const Refusals::Suspect& a, absl::string_view b) { return a.name < b; });
+const Refusals::Suspect* FindSuspect(const std::vector<Refusals::Suspect>& sorted,
+                                     absl::string_view name) {
+  const auto found =
+      std::lower_bound(sorted.begin(), sorted.end(), name,
+                       [](const Refusals::Suspect& a, absl::string_view b) { return a.name < b; });
   return found != sorted.end() && found->name == name ? &*found : nullptr;
 }
 
@@ -21,10 +23,11 @@ const Refusals::Suspect* FindSuspect(const std::vector<Refusals::Suspect>& sorte
 bool NamesAsCause(absl::string_view text, absl::string_view name) {
   if (name.empty()) return false;
   const std::string wanted = absl::StrCat(name, ": ");
-  for (size_t at = text.find(wanted); at != absl::string_view::npos; at = text.find(wanted, at + 1)) {
+  for (size_t at = text.find(wanted); at != absl::string_view::npos;
+       at = text.find(wanted, at + 1)) {
     // The whole name: what stands before it separates words.
-    if (at == 0 || absl::ascii_isspace(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == ',' ||
-        text[at - 1] == '(' || text[at - 1] == '\'' || text[at - 1] == '"') {
+    if (at == 0 || absl::ascii_isspace(static_cast<unsigned char>(text[at - 1])) ||
+        text[at - 1] == ',' || text[at - 1] == '(' || text[at - 1] == '\'' || text[at - 1] == '"') {
       return true;
     }
   }
@@ -41,11 +44,13 @@ void Refusals::FilterTrial(Keep keep) {
   bool previous_changed = false;
   for (auto group = groups_.begin(); group != groups_.end();) {
     const size_t before = group->suspects.size();
-    group->suspects.erase(
-        std::remove_if(group->suspects.begin(), group->suspects.end(),
-                       [&](const Suspect& suspect) { return !keep(suspect.name, suspect.version); }),
-        group->suspects.end());
-    // Nothing follows from the innocence of a group that lost a suspect otherwise, nor for one that lost its own.
+    group->suspects.erase(std::remove_if(group->suspects.begin(), group->suspects.end(),
+                                         [&](const Suspect& suspect) {
+                                           return !keep(suspect.name, suspect.version);
+                                         }),
+                          group->suspects.end());
+    // Nothing follows from the innocence of a group that lost a suspect otherwise, nor for one that
+    // lost its own.
     const bool changed = group->suspects.size() != before;
     if (previous_changed || changed) group->guilty_if_previous_innocent = false;
     previous_changed = changed;
@@ -84,7 +89,8 @@ void Refusals::PushHalves(std::vector<Suspect> suspects) {
   groups_.push_front({std::move(suspects), false});
 }
 
-std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects, absl::string_view error) {
+std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects,
+                                                absl::string_view error) {
   // Whoever is accused anew is tried anew.
   const auto not_accused = [&](const std::string& name, const std::string&) {
     return FindSuspect(suspects, name) == nullptr;
@@ -106,9 +112,10 @@ std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects, a
 
 std::vector<Refusals::Suspect> Refusals::Acquit(const std::vector<Suspect>& innocent) {
   std::vector<Suspect>& front = groups_.front().suspects;
-  front.erase(std::remove_if(front.begin(), front.end(),
-                             [&](const Suspect& s) { return FindSuspect(innocent, s.name) != nullptr; }),
-              front.end());
+  front.erase(
+      std::remove_if(front.begin(), front.end(),
+                     [&](const Suspect& s) { return FindSuspect(innocent, s.name) != nullptr; }),
+      front.end());
   std::vector<Suspect> guilty;
   while (!groups_.empty() && groups_.front().suspects.empty()) {
     groups_.pop_front();

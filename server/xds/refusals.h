@@ -15,17 +15,18 @@ namespace signalbox {
 // A resource that a proxy refused, at the content that it refused.
 struct Refusal {
   std::string name;
-  std::string version;  // what was refused
+  std::string version;    // what was refused
   FragmentPtr last_good;  // what goes in its place; null when nothing is known to be good
-  std::string error;    // what the proxy said
+  std::string error;      // what the proxy said
   bool may_hold = false;  // without `last_good`: the proxy may still have something of that name
 };
 
-// Which resources of one type a client refused, and how the guilty ones are found among several (XDS W2, D8). Pure; not
-// synchronised.
+// Which resources of one type a client refused, and how the guilty ones are found among several
+// (XDS W2, D8). Pure; not synchronised.
 //
-// A name that the client's text gives, or a single suspect, is guilty and is not sent again until its content changes.
-// Several suspects of whom none is named are tried in halves: one group at a time is sent, the others are withheld.
+// A name that the client's text gives, or a single suspect, is guilty and is not sent again until
+// its content changes. Several suspects of whom none is named are tried in halves: one group at a
+// time is sent, the others are withheld.
 class Refusals {
  public:
   struct Suspect {
@@ -33,15 +34,18 @@ class Refusals {
     std::string version;
   };
 
-  // A response with these suspects (resources whose content the client has not acknowledged; sorted by name) was
-  // refused. Returns the names that are found guilty by it; `last_good` says what the client acknowledged before, as Held.
+  // A response with these suspects (resources whose content the client has not acknowledged; sorted
+  // by name) was refused. Returns the names that are found guilty by it; `last_good` says what the
+  // client acknowledged before, as Held.
   template <typename LastGood>
-  std::vector<std::string> OnNack(std::vector<Suspect> suspects, absl::string_view error, LastGood&& last_good) {
+  std::vector<std::string> OnNack(std::vector<Suspect> suspects, absl::string_view error,
+                                  LastGood&& last_good) {
     return Convict(Accuse(std::move(suspects), error), error, last_good);
   }
 
-  // Responses were acknowledged: whoever is on trial and is now known good, as `acked(name, version)` says, is innocent.
-  // Returns the names that are found guilty because they are all that is left.
+  // Responses were acknowledged: whoever is on trial and is now known good, as `acked(name,
+  // version)` says, is innocent. Returns the names that are found guilty because they are all that
+  // is left.
   template <typename Acked, typename LastGood>
   std::vector<std::string> OnAck(Acked&& acked, LastGood&& last_good) {
     if (groups_.empty()) return {};
@@ -52,10 +56,11 @@ class Refusals {
     return Convict(Acquit(innocent), trial_error_, last_good);
   }
 
-  // The target is another one now: what was refused or is on trial at other content than the target's is no longer so.
+  // The target is another one now: what was refused or is on trial at other content than the
+  // target's is no longer so.
   void OnTarget(const TypeSet& target);
-  // Ends the trial of what the client is no longer interested in. What was refused stays so: the same content is not sent
-  // when the client asks for the name again.
+  // Ends the trial of what the client is no longer interested in. What was refused stays so: the
+  // same content is not sent when the client asks for the name again.
   template <typename Covers>
   void Forget(Covers&& covers) {
     FilterTrial([&](const std::string& name, const std::string&) { return covers(name); });
@@ -92,13 +97,15 @@ class Refusals {
   void FilterTrial(Keep keep);
 
   template <typename LastGood>
-  std::vector<std::string> Convict(std::vector<Suspect> guilty, absl::string_view error, LastGood& last_good) {
+  std::vector<std::string> Convict(std::vector<Suspect> guilty, absl::string_view error,
+                                   LastGood& last_good) {
     std::vector<std::string> names;
     for (Suspect& suspect : guilty) {
       names.push_back(suspect.name);
       const Held before = last_good(suspect.name);
       const bool may_hold = before.fragment() == nullptr && !before.absent();
-      Refusal refusal{suspect.name, std::move(suspect.version), before.fragment(), std::string(error), may_hold};
+      Refusal refusal{suspect.name, std::move(suspect.version), before.fragment(),
+                      std::string(error), may_hold};
       Remember(std::move(refusal));
     }
     return names;

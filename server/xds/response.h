@@ -9,8 +9,8 @@
 
 namespace signalbox {
 
-// A response, encoded: a head of its own, then resources that it shares with other streams. Put one after the other they
-// are the protobuf message.
+// A response, encoded: a head of its own, then resources that it shares with other streams. Put one
+// after the other they are the protobuf message.
 struct Response {
   const ResourceType* type = nullptr;
   std::string nonce;

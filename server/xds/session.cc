@@ -21,7 +21,8 @@ constexpr absl::string_view kEndpoints = "endpoints";
 
 Subscription::Removals RemovalsOf(const ResourceType& type, Variant variant) {
   if (variant == Variant::kDelta) return Subscription::Removals::kTold;
-  return type.full_state_in_sotw() ? Subscription::Removals::kByAbsence : Subscription::Removals::kNever;
+  return type.full_state_in_sotw() ? Subscription::Removals::kByAbsence
+                                   : Subscription::Removals::kNever;
 }
 
 std::vector<std::string> EndpointsOf(const Fragment& cluster) {
@@ -61,13 +62,16 @@ int Severity(NodeState state) {
 
 }  // namespace
 
-absl::string_view VariantName(Variant variant) { return variant == Variant::kDelta ? "delta" : "sotw"; }
+absl::string_view VariantName(Variant variant) {
+  return variant == Variant::kDelta ? "delta" : "sotw";
+}
 
 Session::Session(const SessionContext* context, std::string stream_id, Variant variant)
     : context_(context), stream_id_(std::move(stream_id)), variant_(variant) {
   for (const ResourceType* type : context_->registry->in_push_order()) {
     TypeState state;
-    state.subscription = std::make_unique<Subscription>(type, RemovalsOf(*type, variant), context_->diffs);
+    state.subscription =
+        std::make_unique<Subscription>(type, RemovalsOf(*type, variant), context_->diffs);
     state.subscription->set_first_overrun_wait(context_->overrun_after);
     types_.push_back(std::move(state));
   }
@@ -121,8 +125,8 @@ void Session::OnTime(absl::Time now) {
 
 std::string Session::NextNonce() { return absl::StrCat(stream_id_, "-", ++nonces_); }
 
-void Session::AppendCommonHead(const ResourceType& type, const std::string& nonce, int control_plane_field,
-                               std::string* head) {
+void Session::AppendCommonHead(const ResourceType& type, const std::string& nonce,
+                               int control_plane_field, std::string* head) {
   AppendField(kTypeUrlField, type.type_url(), head);
   AppendField(kNonceField, nonce, head);
   if (introduced_) return;
@@ -133,7 +137,11 @@ void Session::AppendCommonHead(const ResourceType& type, const std::string& nonc
 }
 
 void Session::Oversized(const ResourceType& type, const Fragment& fragment) {
-  events_.push_back({SessionEvent::Kind::kOversized, &type, {}, {}, {fragment.name()},
+  events_.push_back({SessionEvent::Kind::kOversized,
+                     &type,
+                     {},
+                     {},
+                     {fragment.name()},
                      absl::StrCat(fragment.delta_form().size(), " bytes")});
 }
 
@@ -141,7 +149,8 @@ void Session::FollowClusters(const std::vector<FragmentPtr>& clusters) {
   const TypeState* endpoints = Find(kEndpoints);
   if (endpoints == nullptr) return;
   if (endpoints->subscription->active()) {
-    for (const FragmentPtr& cluster : clusters) endpoints->subscription->Resend(EndpointsOf(*cluster));
+    for (const FragmentPtr& cluster : clusters)
+      endpoints->subscription->Resend(EndpointsOf(*cluster));
     return;
   }
   for (const FragmentPtr& cluster : clusters) {
@@ -157,36 +166,42 @@ void Session::FollowEarlierClusters() {
   }
 }
 
-void Session::AfterAck(Subscription& subscription, const Subscription::Settled& settled, absl::Time now) {
+void Session::AfterAck(Subscription& subscription, const Subscription::Settled& settled,
+                       absl::Time now) {
   if (!settled.known) return;
   TypeState& state = types_[subscription.type().index()];
   state.changed_at = state.answered_at = now;
-  events_.push_back({SessionEvent::Kind::kAck, &subscription.type(), settled.revision, settled.elapsed, {}, ""});
+  events_.push_back(
+      {SessionEvent::Kind::kAck, &subscription.type(), settled.revision, settled.elapsed, {}, ""});
   if (settled.refused.empty()) return;
-  events_.push_back({SessionEvent::Kind::kConvicted, &subscription.type(), settled.revision, settled.elapsed,
-                     settled.refused, subscription.last_error()});
+  events_.push_back({SessionEvent::Kind::kConvicted, &subscription.type(), settled.revision,
+                     settled.elapsed, settled.refused, subscription.last_error()});
 }
 
-void Session::AfterNack(Subscription& subscription, const Subscription::Settled& settled, absl::string_view error,
-                        absl::Time now) {
+void Session::AfterNack(Subscription& subscription, const Subscription::Settled& settled,
+                        absl::string_view error, absl::Time now) {
   if (!settled.known) return;
   TypeState& state = types_[subscription.type().index()];
   state.changed_at = state.answered_at = now;
-  events_.push_back({SessionEvent::Kind::kNack, &subscription.type(), settled.revision, settled.elapsed,
-                     settled.refused, std::string(error)});
+  events_.push_back({SessionEvent::Kind::kNack, &subscription.type(), settled.revision,
+                     settled.elapsed, settled.refused, std::string(error)});
 }
 
-std::string Session::ReasonToWait(const TypeState& state, const Fragment& wanted, const Held& has) const {
-  // XDS O1b: only where this stream gets all clusters is it known that a missing acknowledgement means warming.
+std::string Session::ReasonToWait(const TypeState& state, const Fragment& wanted,
+                                  const Held& has) const {
+  // XDS O1b: only where this stream gets all clusters is it known that a missing acknowledgement
+  // means warming.
   const absl::string_view type = state.subscription->type().short_name();
   if (type != kListener && type != kRoute) return "";
   const TypeState* clusters = Find(kCluster);
   if (clusters == nullptr || !clusters->subscription->wildcard()) return "";
   for (const Reference& reference : wanted.references().names) {
-    if (reference.type != kCluster || !clusters->subscription->target().Contains(reference.name)) continue;
+    if (reference.type != kCluster || !clusters->subscription->target().Contains(reference.name))
+      continue;
     if (has.fragment() != nullptr && Mentions(*has.fragment(), reference)) continue;
     const Held acked = clusters->subscription->Acked(reference.name);
-    if (acked.absent() || acked.unknown()) return absl::StrCat("cluster/", reference.name, " to be acknowledged");
+    if (acked.absent() || acked.unknown())
+      return absl::StrCat("cluster/", reference.name, " to be acknowledged");
   }
   return "";
 }
@@ -198,7 +213,8 @@ std::string Session::ReasonToKeep(const TypeState& state) const {
   for (const absl::string_view referrer : {kListener, kRoute, kCluster}) {
     if (referrer == kCluster && !endpoints) continue;
     const TypeState* other = Find(referrer);
-    if (other != nullptr && !Settled(*other)) return absl::StrCat(referrer, " changes to be acknowledged");
+    if (other != nullptr && !Settled(*other))
+      return absl::StrCat(referrer, " changes to be acknowledged");
   }
   return "";
 }
@@ -207,8 +223,8 @@ absl::Duration Session::WaitLimit(const Fragment* wanted) const {
   return wanted != nullptr ? context_->warm_timeout : context_->hold_max;
 }
 
-bool Session::MustWait(TypeState& state, const std::string& name, const Fragment* wanted, std::string reason,
-                       absl::Time now) {
+bool Session::MustWait(TypeState& state, const std::string& name, const Fragment* wanted,
+                       std::string reason, absl::Time now) {
   if (reason.empty()) {
     state.waiting.erase(name);
     return false;
@@ -217,8 +233,12 @@ bool Session::MustWait(TypeState& state, const std::string& name, const Fragment
   if (waiting.released) return false;
   if (now - waiting.since < WaitLimit(wanted)) return true;
   waiting.released = true;
-  events_.push_back({SessionEvent::Kind::kReleased, &state.subscription->type(), state.subscription->revision(),
-                     WaitLimit(wanted), {name}, std::move(reason)});
+  events_.push_back({SessionEvent::Kind::kReleased,
+                     &state.subscription->type(),
+                     state.subscription->revision(),
+                     WaitLimit(wanted),
+                     {name},
+                     std::move(reason)});
   return false;
 }
 
@@ -226,7 +246,8 @@ Subscription::Pending Session::FindPending(TypeState& state, absl::Time now) {
   const Subscription& subscription = *state.subscription;
   const std::string reason_to_keep = ReasonToKeep(state);
   const auto hold = [&](const std::string& name, const Fragment* wanted, const Held& has) {
-    if (wanted != nullptr) return MustWait(state, name, wanted, ReasonToWait(state, *wanted, has), now);
+    if (wanted != nullptr)
+      return MustWait(state, name, wanted, ReasonToWait(state, *wanted, has), now);
     // That a name does not exist is told at once (XDS D4): nothing is removed by it.
     return !has.absent() && MustWait(state, name, wanted, reason_to_keep, now);
   };
@@ -236,14 +257,16 @@ Subscription::Pending Session::FindPending(TypeState& state, absl::Time now) {
            !std::binary_search(pending.kept_back.begin(), pending.kept_back.end(), waiting.first);
   });
   // A listener does not go before the one that takes its place may come (XDS O1).
-  const bool addition_waits = std::any_of(state.waiting.begin(), state.waiting.end(), [&](const auto& waiting) {
-    return !waiting.second.released && subscription.target().Contains(waiting.first);
-  });
+  const bool addition_waits =
+      std::any_of(state.waiting.begin(), state.waiting.end(), [&](const auto& waiting) {
+        return !waiting.second.released && subscription.target().Contains(waiting.first);
+      });
   if (subscription.type().short_name() == kListener && addition_waits && !pending.changes.empty() &&
       pending.changes.front().fragment == nullptr) {
-    return subscription.FindPending([&](const std::string& name, const Fragment* wanted, const Held& has) {
-      return (wanted == nullptr && !has.absent()) || hold(name, wanted, has);
-    });
+    return subscription.FindPending(
+        [&](const std::string& name, const Fragment* wanted, const Held& has) {
+          return (wanted == nullptr && !has.absent()) || hold(name, wanted, has);
+        });
   }
   return pending;
 }
@@ -273,7 +296,8 @@ std::optional<Response> Session::Next(absl::Time now) {
     }
     std::optional<Response> response = Compose(subscription, pending, now);
     if (!response.has_value()) continue;
-    if (!subscription.continuing()) std::erase_if(state.waiting, [](const auto& w) { return w.second.released; });
+    if (!subscription.continuing())
+      std::erase_if(state.waiting, [](const auto& w) { return w.second.released; });
     if (overruns) subscription.OnOverrun(context_->longest_overrun);
     state.changed_at = now;
     writing_ = true;
@@ -302,7 +326,8 @@ absl::Time Session::NextDeadline(absl::Time now) const {
   };
   for (const TypeState& state : types_) {
     const Subscription& subscription = *state.subscription;
-    if (subscription.outstanding() && subscription.MayHavePending()) consider(subscription.overrun_at());
+    if (subscription.outstanding() && subscription.MayHavePending())
+      consider(subscription.overrun_at());
     for (const auto& [name, waiting] : state.waiting) {
       if (!waiting.released) consider(waiting.since + WaitLimit(subscription.target().Find(name)));
     }
@@ -320,12 +345,14 @@ void Session::Remember(NodeMemory memory) {
 void Session::Recall(Subscription& subscription) {
   const auto found = memory_.types.find(std::string(subscription.type().short_name()));
   if (found == memory_.types.end()) return;
-  for (Refusal& refusal : found->second.refused) subscription.refusals().Remember(std::move(refusal));
+  for (Refusal& refusal : found->second.refused)
+    subscription.refusals().Remember(std::move(refusal));
   if (has_targets_) subscription.refusals().OnTarget(subscription.target());
   types_[subscription.type().index()].left_unsettled = !found->second.unsettled.empty();
   std::vector<Holding::Exception> unsettled;
   for (const std::string& name : found->second.unsettled) {
-    if (subscription.Covers(name) && subscription.Sent(name).absent()) unsettled.emplace_back(name, Held::Unknown());
+    if (subscription.Covers(name) && subscription.Sent(name).absent())
+      unsettled.emplace_back(name, Held::Unknown());
   }
   subscription.AssumeHeld(std::move(unsettled));
   memory_.types.erase(found);
@@ -341,9 +368,11 @@ NodeMemory Session::Memory() const {
   NodeMemory memory = memory_;  // of the types that were not asked for on this stream
   for (const TypeState& state : types_) {
     NodeMemory::OfType of_type;
-    for (const auto& [name, refusal] : state.subscription->refusals().refused()) of_type.refused.push_back(refusal);
+    for (const auto& [name, refusal] : state.subscription->refusals().refused())
+      of_type.refused.push_back(refusal);
     of_type.unsettled = state.subscription->Unsettled();
-    if (!of_type.empty()) memory.types[std::string(state.subscription->type().short_name())] = std::move(of_type);
+    if (!of_type.empty())
+      memory.types[std::string(state.subscription->type().short_name())] = std::move(of_type);
   }
   return memory;
 }
@@ -357,7 +386,8 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
   for (const auto& [name, refusal] : subscription.refusals().refused()) {
     if (!subscription.Covers(name)) continue;
     status.refused.push_back(name);
-    if (status.detail.empty()) status.detail = absl::StrCat(status.type, "/", name, ": ", refusal.error);
+    if (status.detail.empty())
+      status.detail = absl::StrCat(status.type, "/", name, ": ", refusal.error);
     status.error = refusal.error;
   }
   if (subscription.refusing()) {
@@ -372,16 +402,18 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
   }
   if (subscription.outstanding()) {
     status.since = subscription.outstanding_since();
-    const bool others_answer = std::any_of(types_.begin(), types_.end(), [&](const TypeState& other) {
-      return &other != &state && other.answered_at > subscription.outstanding_since();
-    });
+    const bool others_answer =
+        std::any_of(types_.begin(), types_.end(), [&](const TypeState& other) {
+          return &other != &state && other.answered_at > subscription.outstanding_since();
+        });
     if (status.type == kCluster && others_answer) {
       status.state = NodeState::kWarming;
       status.detail = "clusters are warming";
     } else if (now - subscription.outstanding_since() >= context_->ack_deadline) {
       status.state = NodeState::kStale;
-      status.detail = absl::StrCat("sent ", absl::FormatDuration(absl::Floor(now - status.since, absl::Seconds(1))),
-                                   " ago, no answer");
+      status.detail = absl::StrCat(
+          "sent ", absl::FormatDuration(absl::Floor(now - status.since, absl::Seconds(1))),
+          " ago, no answer");
     } else {
       status.state = NodeState::kPending;
     }
@@ -393,9 +425,10 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
     const std::string& name = held->first;
     const Fragment* wanted = subscription.target().Find(name);
     status.state = NodeState::kHeld;
-    status.detail = absl::StrCat(
-        status.type, "/", name, " waits for ",
-        wanted == nullptr ? ReasonToKeep(state) : ReasonToWait(state, *wanted, subscription.Sent(name)));
+    status.detail =
+        absl::StrCat(status.type, "/", name, " waits for ",
+                     wanted == nullptr ? ReasonToKeep(state)
+                                       : ReasonToWait(state, *wanted, subscription.Sent(name)));
     status.since = held->second.since;
     return status;
   }

@@ -31,7 +31,8 @@ struct SessionContext {
   NameSetInterner* names = nullptr;
   std::string server_id;  // ControlPlane.identifier (XDS C9)
 
-  // When a newer response may follow an unanswered one; doubled each time up to `longest_overrun` (XDS ruling 1).
+  // When a newer response may follow an unanswered one; doubled each time up to `longest_overrun`
+  // (XDS ruling 1).
   absl::Duration overrun_after = absl::Seconds(2);
   absl::Duration longest_overrun = absl::Seconds(30);
   // How long a route waits for a cluster that it newly names (XDS O1b).
@@ -40,7 +41,8 @@ struct SessionContext {
   absl::Duration hold_max = absl::Minutes(15);
   // After this an unanswered response makes its node STALE.
   absl::Duration ack_deadline = absl::Seconds(30);
-  // A delta Envoy that asks for endpoints and not for clusters within this time reconnected while warming (XDS D11).
+  // A delta Envoy that asks for endpoints and not for clusters within this time reconnected while
+  // warming (XDS D11).
   absl::Duration orphan_after = absl::Seconds(1);
 };
 
@@ -61,11 +63,11 @@ struct ClientInfo {
 // Something that happened in a session which others may want to know.
 struct SessionEvent {
   enum class Kind {
-    kAck,         // a response was acknowledged
-    kNack,        // a response was refused; `names` are found guilty by it, maybe none yet
-    kConvicted,   // `names` are found guilty because the others turned out innocent
-    kReleased,    // `names` were sent after waiting too long; `text` says for what
-    kOversized,   // `names` are larger than what receivers take by default
+    kAck,        // a response was acknowledged
+    kNack,       // a response was refused; `names` are found guilty by it, maybe none yet
+    kConvicted,  // `names` are found guilty because the others turned out innocent
+    kReleased,   // `names` were sent after waiting too long; `text` says for what
+    kOversized,  // `names` are larger than what receivers take by default
   };
   Kind kind;
   const ResourceType* type = nullptr;
@@ -75,10 +77,12 @@ struct SessionEvent {
   std::string text;
 };
 
-// One stream's protocol state: a pure function of events and the time that comes with them. Knows no thread, socket,
-// clock, nor other streams. What both variants share; SotwSession and DeltaSession add their messages.
+// One stream's protocol state: a pure function of events and the time that comes with them. Knows
+// no thread, socket, clock, nor other streams. What both variants share; SotwSession and
+// DeltaSession add their messages.
 //
-// The owner calls Next after every event: it returns what to write, and nothing more until OnWritten.
+// The owner calls Next after every event: it returns what to write, and nothing more until
+// OnWritten.
 class Session {
  public:
   virtual ~Session() = default;
@@ -86,8 +90,8 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   // A message came from the client. An error ends the stream with it:
-  //   kInvalidArgument    the bytes are no request, the first one has no node.id, or no type_url (XDS C1)
-  //   kResourceExhausted  a limit of server/xds/limits.h
+  //   kInvalidArgument    the bytes are no request, the first one has no node.id, or no type_url
+  //   (XDS C1) kResourceExhausted  a limit of server/xds/limits.h
   virtual absl::Status OnRequest(absl::string_view bytes, absl::Time now) = 0;
   // What the client should have from now on.
   void OnTargets(const View& view, absl::Time now);
@@ -113,17 +117,17 @@ class Session {
   // What happened since the last call.
   std::vector<SessionEvent> TakeEvents() { return std::exchange(events_, {}); }
 
-  // How far the client is. Times are on the session's clock; `namespace_name`, `group` and `connected` are left to the
-  // caller.
+  // How far the client is. Times are on the session's clock; `namespace_name`, `group` and
+  // `connected` are left to the caller.
   NodeStatus Status(absl::Time now) const;
 
  protected:
   Session(const SessionContext* context, std::string stream_id, Variant variant);
 
-  // Puts a response together out of `pending`, which is not empty, and tells the subscription. None: the client has it
-  // already (XDS W5).
-  virtual std::optional<Response> Compose(Subscription& subscription, const Subscription::Pending& pending,
-                                          absl::Time now) = 0;
+  // Puts a response together out of `pending`, which is not empty, and tells the subscription.
+  // None: the client has it already (XDS W5).
+  virtual std::optional<Response> Compose(Subscription& subscription,
+                                          const Subscription::Pending& pending, absl::Time now) = 0;
 
   // The subscription for a type URL; null for a type that nobody here knows (XDS C11).
   Subscription* FindSubscription(absl::string_view type_url);
@@ -135,14 +139,17 @@ class Session {
   static std::string ErrorText(const std::string& text);
 
   void AfterAck(Subscription& subscription, const Subscription::Settled& settled, absl::Time now);
-  void AfterNack(Subscription& subscription, const Subscription::Settled& settled, absl::string_view error,
-                 absl::Time now);
-  // Endpoints of clusters that go out follow them (XDS W13, D11): at once, or when the client asks for endpoints.
+  void AfterNack(Subscription& subscription, const Subscription::Settled& settled,
+                 absl::string_view error, absl::Time now);
+  // Endpoints of clusters that go out follow them (XDS W13, D11): at once, or when the client asks
+  // for endpoints.
   void FollowClusters(const std::vector<FragmentPtr>& clusters);
-  // Endpoints were asked for the first time: those of clusters that went out before are sent whatever the client has.
+  // Endpoints were asked for the first time: those of clusters that went out before are sent
+  // whatever the client has.
   void FollowEarlierClusters();
   std::string NextNonce();
-  // Fields 4, 5 and (once) control_plane, which both variants have under the same first two numbers.
+  // Fields 4, 5 and (once) control_plane, which both variants have under the same first two
+  // numbers.
   void AppendCommonHead(const ResourceType& type, const std::string& nonce, int control_plane_field,
                         std::string* head);
   void Oversized(const ResourceType& type, const Fragment& fragment);
@@ -151,9 +158,13 @@ class Session {
   Subscription& subscription(size_t index) { return *types_[index].subscription; }
   // The type's first request was read: what is remembered of the client applies to it.
   void Recall(Subscription& subscription);
-  // Whether an earlier stream left unsettled what it sent of the type: the client may have more than it says.
-  bool LeftUnsettled(const Subscription& subscription) const { return types_[subscription.type().index()].left_unsettled; }
-  // Endpoints are asked for before clusters; whether those come tells if the client is stuck (XDS D11).
+  // Whether an earlier stream left unsettled what it sent of the type: the client may have more
+  // than it says.
+  bool LeftUnsettled(const Subscription& subscription) const {
+    return types_[subscription.type().index()].left_unsettled;
+  }
+  // Endpoints are asked for before clusters; whether those come tells if the client is stuck (XDS
+  // D11).
   void WatchForOrphans(absl::Time now);
 
  private:
@@ -167,7 +178,7 @@ class Session {
     absl::Time changed_at;  // of the last thing that happened
     absl::Time answered_at = absl::InfinitePast();
     std::map<std::string, Waiting, std::less<>> waiting;  // by name
-    bool left_unsettled = false;  // by an earlier stream
+    bool left_unsettled = false;                          // by an earlier stream
   };
 
   // For what `wanted` must wait in place of `has`; "" for nothing.
@@ -176,7 +187,8 @@ class Session {
   std::string ReasonToKeep(const TypeState& state) const;
   absl::Duration WaitLimit(const Fragment* wanted) const;
   // Whether a name waits for `reason`, which may be "", and not too long yet.
-  bool MustWait(TypeState& state, const std::string& name, const Fragment* wanted, std::string reason, absl::Time now);
+  bool MustWait(TypeState& state, const std::string& name, const Fragment* wanted,
+                std::string reason, absl::Time now);
   // What there is to send of the type, but for what must wait.
   Subscription::Pending FindPending(TypeState& state, absl::Time now);
   bool Settled(const TypeState& state) const;
@@ -196,7 +208,8 @@ class Session {
   bool introduced_ = false;  // control_plane was sent
   uint64_t nonces_ = 0;
   absl::Time orphans_at_ = absl::InfiniteFuture();  // when endpoints without clusters are sent once
-  std::map<std::string, FragmentPtr> unfollowed_;   // clusters that went out before endpoints were asked for, by name
+  std::map<std::string, FragmentPtr>
+      unfollowed_;  // clusters that went out before endpoints were asked for, by name
   std::vector<SessionEvent> events_;
 };
 
@@ -208,8 +221,11 @@ absl::Status Session::ReadNode(bool has_node, const Node& node) {
   }
   if (absl::Status status = CheckToken("node.id", node.id()); !status.ok()) return status;
   if (absl::Status status = CheckToken("node.cluster", node.cluster()); !status.ok()) return status;
-  if (absl::Status status = CheckToken("node.user_agent_name", node.user_agent_name()); !status.ok()) return status;
-  if (absl::Status status = CheckToken("node.user_agent_version", node.user_agent_version()); !status.ok()) {
+  if (absl::Status status = CheckToken("node.user_agent_name", node.user_agent_name());
+      !status.ok())
+    return status;
+  if (absl::Status status = CheckToken("node.user_agent_version", node.user_agent_version());
+      !status.ok()) {
     return status;
   }
   ClientInfo client;
@@ -220,8 +236,8 @@ absl::Status Session::ReadNode(bool has_node, const Node& node) {
   std::string version = node.user_agent_version();
   if (version.empty() && node.has_user_agent_build_version()) {
     const auto& number = node.user_agent_build_version().version();
-    version = std::to_string(number.major_number()) + "." + std::to_string(number.minor_number()) + "." +
-              std::to_string(number.patch());
+    version = std::to_string(number.major_number()) + "." + std::to_string(number.minor_number()) +
+              "." + std::to_string(number.patch());
   }
   if (!version.empty()) client.agent += (client.agent.empty() ? "" : " ") + version;
   client_ = std::move(client);

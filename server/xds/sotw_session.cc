@@ -28,7 +28,8 @@ std::string RestrictedVersion(const Subscription& subscription, const TypeSet& s
 }  // namespace
 
 SotwSession::SotwSession(const SessionContext* context, std::string stream_id)
-    : Session(context, std::move(stream_id), Variant::kSotw), types_(context->registry->in_push_order().size()) {}
+    : Session(context, std::move(stream_id), Variant::kSotw),
+      types_(context->registry->in_push_order().size()) {}
 
 std::string SotwSession::TakeVersion(TypeState& state, const std::string& nonce) {
   const auto found = std::find_if(state.versions.begin(), state.versions.end(),
@@ -42,17 +43,20 @@ std::string SotwSession::TakeVersion(TypeState& state, const std::string& nonce)
 absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   envoy::service::discovery::v3::DiscoveryRequest request;
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::InvalidArgumentError("the message is not an envoy.service.discovery.v3.DiscoveryRequest");
+    return absl::InvalidArgumentError(
+        "the message is not an envoy.service.discovery.v3.DiscoveryRequest");
   }
-  if (absl::Status status = ReadNode(request.has_node(), request.node()); !status.ok()) return status;
-  if (request.type_url().empty()) return absl::InvalidArgumentError("type_url is required on an aggregated stream");
+  if (absl::Status status = ReadNode(request.has_node(), request.node()); !status.ok())
+    return status;
+  if (request.type_url().empty())
+    return absl::InvalidArgumentError("type_url is required on an aggregated stream");
   Subscription* const found = FindSubscription(request.type_url());
   if (found == nullptr) return absl::OkStatus();
   Subscription& subscription = *found;
   TypeState& state = types_[subscription.type().index()];
   if (static_cast<size_t>(request.resource_names_size()) > limits::kMaxNamesPerType) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("more than ", limits::kMaxNamesPerType, " names of ", subscription.type().short_name()));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "more than ", limits::kMaxNamesPerType, " names of ", subscription.type().short_name()));
   }
 
   // An answer is told by its nonce alone, a refusal by error_detail alone (XDS W1, W3).
@@ -62,8 +66,10 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
     if (request.has_error_detail()) {
       const std::string error = ErrorText(request.error_detail().message());
       AfterNack(subscription, subscription.OnNack(nonce, error, now), error, now);
-      // Where a newer one is under way nothing follows from this refusal: the same may be tried again.
-      if (!version.empty() && !subscription.outstanding()) state.refused_versions.push_back(version);
+      // Where a newer one is under way nothing follows from this refusal: the same may be tried
+      // again.
+      if (!version.empty() && !subscription.outstanding())
+        state.refused_versions.push_back(version);
       if (state.refused_versions.size() > kRefusedVersions) state.refused_versions.pop_front();
     } else if (version == request.version_info()) {
       if (!version.empty()) state.refused_versions.clear();
@@ -109,8 +115,8 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   return absl::OkStatus();
 }
 
-std::optional<Response> SotwSession::Compose(Subscription& subscription, const Subscription::Pending& pending,
-                                             absl::Time now) {
+std::optional<Response> SotwSession::Compose(Subscription& subscription,
+                                             const Subscription::Pending& pending, absl::Time now) {
   const ResourceType& type = subscription.type();
   TypeState& state = types_[type.index()];
   const std::string presented = std::exchange(state.presented_version, "");
@@ -159,7 +165,8 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription, const S
       size += fragment->sotw_form().size();
       response.resources.push_back({fragment, fragment->sotw_form()});
     }
-    if (count == 1 && size > limits::kMaxResponseBytes) Oversized(type, *pending.changes.front().fragment);
+    if (count == 1 && size > limits::kMaxResponseBytes)
+      Oversized(type, *pending.changes.front().fragment);
     response.resource_count = count;
     version = RestrictedVersion(subscription, subscription.target());
     response.nonce = NextNonce();

@@ -9,7 +9,8 @@
 
 namespace signalbox {
 
-// The state-of-the-world variant (XDS section 1.3). Requests and responses are envoy.service.discovery.v3.Discovery*.
+// The state-of-the-world variant (XDS section 1.3). Requests and responses are
+// envoy.service.discovery.v3.Discovery*.
 class SotwSession : public Session {
  public:
   // `context` must outlive this object. `stream_id` makes nonces unique among streams.
@@ -23,13 +24,18 @@ class SotwSession : public Session {
 
  private:
   struct TypeState {
-    bool named = false;             // the client gave a name once: an empty list is no wildcard any more (XDS W6)
-    std::string presented_version;  // what it said to have in its first request (XDS W5); "" once that is answered
-    std::deque<std::string> refused_versions;  // of full states that it refused since it accepted one, newest last
-    std::deque<std::pair<std::string, std::string>> versions;  // of unanswered responses, by nonce, oldest first
+    bool named =
+        false;  // the client gave a name once: an empty list is no wildcard any more (XDS W6)
+    std::string presented_version;  // what it said to have in its first request (XDS W5); "" once
+                                    // that is answered
+    std::deque<std::string>
+        refused_versions;  // of full states that it refused since it accepted one, newest last
+    std::deque<std::pair<std::string, std::string>>
+        versions;  // of unanswered responses, by nonce, oldest first
   };
 
-  // The version that went out with a nonce; forgets it and those before it. "" for one that is not outstanding.
+  // The version that went out with a nonce; forgets it and those before it. "" for one that is not
+  // outstanding.
   static std::string TakeVersion(TypeState& state, const std::string& nonce);
 
   std::vector<TypeState> types_;  // by ResourceType::index()

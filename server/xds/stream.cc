@@ -104,7 +104,8 @@ void Stream::PumpLocked(absl::Time now) {
     context_->observer->OnWrite(*session_->client(), *response);
     wire_->Write(*std::move(response));
   }
-  for (const SessionEvent& event : session_->TakeEvents()) context_->observer->OnEvent(*session_->client(), event);
+  for (const SessionEvent& event : session_->TakeEvents())
+    context_->observer->OnEvent(*session_->client(), event);
   const absl::Time deadline = session_->NextDeadline(now);
   // A later deadline waits for the call that is already arranged, which arranges the next.
   if (deadline >= timer_at_) return;
@@ -130,7 +131,9 @@ NodeStatus Stream::StatusLocked() const {
   status.group = group_.group;
   status.connected = connected_;
   const absl::Time connected = connected_;
-  const auto on_the_wall = [&](absl::Time time) { return time == absl::InfinitePast() ? connected : time + to_wall; };
+  const auto on_the_wall = [&](absl::Time time) {
+    return time == absl::InfinitePast() ? connected : time + to_wall;
+  };
   status.since = on_the_wall(status.since);
   for (NodeTypeStatus& type : status.types) type.since = on_the_wall(type.since);
   return status;

@@ -18,8 +18,8 @@
 
 namespace signalbox {
 
-// Is told what happens on streams: for metrics and logs. Called with the stream's lock held: it must not call the stream
-// and must be quick. Safe from any thread.
+// Is told what happens on streams: for metrics and logs. Called with the stream's lock held: it
+// must not call the stream and must be quick. Safe from any thread.
 class StreamObserver {
  public:
   virtual ~StreamObserver() = default;
@@ -41,8 +41,9 @@ struct StreamContext {
   const Clock* clock = nullptr;
 };
 
-// One proxy's stream: a session, a lock, one write in flight and one timer. Forwards events to the session and writes what
-// it says. Safe from any thread; owned jointly by its connection and whoever calls it at the moment.
+// One proxy's stream: a session, a lock, one write in flight and one timer. Forwards events to the
+// session and writes what it says. Safe from any thread; owned jointly by its connection and
+// whoever calls it at the moment.
 class Stream : public SnapshotWatcher,
                public TimerTarget,
                public StatusSource,

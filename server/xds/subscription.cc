@@ -15,7 +15,8 @@ bool Contains(const std::vector<std::string>& sorted, const std::string& name) {
 Subscription::Subscription(const ResourceType* type, Removals removals, DiffCache* diffs)
     : type_(type), removals_(removals), diffs_(diffs) {}
 
-void Subscription::SetInterest(bool wildcard, NameSetPtr names, const std::vector<std::string>& resend) {
+void Subscription::SetInterest(bool wildcard, NameSetPtr names,
+                               const std::vector<std::string>& resend) {
   active_ = true;
   const bool was_wildcard = std::exchange(wildcard_, wildcard);
   const NameSetPtr old_names = std::exchange(names_, std::move(names));
@@ -31,7 +32,8 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names, const std::vecto
     // Only the names asked for were looked after so far.
     for (Holding* holding : {&sent_, &acked_}) {
       std::vector<Holding::Exception> known;
-      for (const std::string& name : old_names->names()) known.emplace_back(name, holding->Get(name));
+      for (const std::string& name : old_names->names())
+        known.emplace_back(name, holding->Get(name));
       Holding narrowed = holding->rest_unknown() ? Holding::Unknown() : Holding();
       narrowed.Set(std::move(known));
       *holding = std::move(narrowed);
@@ -50,7 +52,8 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names, const std::vecto
   acked_.FilterExceptions(covers);
   ForgetApplied();
   refusals_.Forget(covers);
-  for (auto it = resend_.begin(); it != resend_.end();) it = Covers(*it) ? std::next(it) : resend_.erase(it);
+  for (auto it = resend_.begin(); it != resend_.end();)
+    it = Covers(*it) ? std::next(it) : resend_.erase(it);
 }
 
 void Subscription::Resend(const std::vector<std::string>& names) {
@@ -145,7 +148,8 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
       pending.unchanged.emplace_back(name, std::move(has));
       continue;
     }
-    const bool withheld = want.fragment != nullptr && refusals_.Withheld(name, want.fragment->version());
+    const bool withheld =
+        want.fragment != nullptr && refusals_.Withheld(name, want.fragment->version());
     if (withheld || hold(name, want.fragment.get(), has)) {
       pending.kept_back.push_back(name);
       pending.unchanged.emplace_back(name, std::move(has));
@@ -153,7 +157,8 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
     }
     pending.changes.push_back({name, std::move(want.fragment)});
   }
-  // Removals first: where a response is split, none that frees a listener's address comes after who takes it (XDS O1).
+  // Removals first: where a response is split, none that frees a listener's address comes after who
+  // takes it (XDS O1).
   std::stable_partition(pending.changes.begin(), pending.changes.end(),
                         [](const Change& change) { return change.fragment == nullptr; });
   // An answer that would say nothing yet waits with what is kept back.
@@ -174,8 +179,8 @@ TypeSetPtr Subscription::FullState(const Pending& pending) const {
       edit(name, want.fragment);
       continue;
     }
-    // It stays as the client has it. Where that is not known and it may have something, leaving the name out would delete
-    // it, which is worse than sending what was refused once more (XDS W8).
+    // It stays as the client has it. Where that is not known and it may have something, leaving the
+    // name out would delete it, which is worse than sending what was refused once more (XDS W8).
     const Held good = LastGood(name);
     if (has.fragment() != nullptr) {
       edit(name, has.fragment());
@@ -197,8 +202,9 @@ void Subscription::MoveSent(const Pending& pending, size_t sent, TypeSetPtr base
       exceptions.emplace_back(change.name, sent_.Get(change.name));
       if (resend_.contains(change.name)) resend.insert(change.name);
     } else {
-      exceptions.emplace_back(change.name,
-                              change.fragment == nullptr ? Held::Absent() : Held::Content(change.fragment));
+      exceptions.emplace_back(change.name, change.fragment == nullptr
+                                               ? Held::Absent()
+                                               : Held::Content(change.fragment));
     }
   }
   for (const std::string& name : pending.kept_back) {
@@ -211,7 +217,8 @@ void Subscription::MoveSent(const Pending& pending, size_t sent, TypeSetPtr base
   sent_ = std::move(moved);
 }
 
-void Subscription::OnSent(const std::string& nonce, const Pending& pending, size_t changes, absl::Time now) {
+void Subscription::OnSent(const std::string& nonce, const Pending& pending, size_t changes,
+                          absl::Time now) {
   continuing_ = changes < pending.changes.size();
   MoveSent(pending, changes, target_);
   const auto begin = pending.changes.begin();
@@ -219,12 +226,15 @@ void Subscription::OnSent(const std::string& nonce, const Pending& pending, size
       {nonce, {begin, begin + static_cast<ptrdiff_t>(changes)}, nullptr, nullptr, revision_, now});
 }
 
-void Subscription::OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full, absl::Time now) {
-  in_flight_.push_back({nonce, pending.changes, full, wildcard_ ? nullptr : names_, revision_, now});
+void Subscription::OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full,
+                              absl::Time now) {
+  in_flight_.push_back(
+      {nonce, pending.changes, full, wildcard_ ? nullptr : names_, revision_, now});
   MoveSent(pending, pending.changes.size(), std::move(full));
   // The message is the whole truth: what it does not carry the client does not have any more.
   sent_ = Holding(sent_.base());
-  std::erase_if(resend_, [this](const std::string& name) { return sent_.Get(name).Is(target_->Find(name)); });
+  std::erase_if(
+      resend_, [this](const std::string& name) { return sent_.Get(name).Is(target_->Find(name)); });
 }
 
 void Subscription::OnNothingToTell(const Pending& pending) {
@@ -240,13 +250,16 @@ bool Subscription::refusing() const {
                      [this](const auto& refused) { return Covers(refused.first); });
 }
 
-void Subscription::OnOverrun(absl::Duration longest) { overrun_wait_ = std::min(2 * overrun_wait_, longest); }
+void Subscription::OnOverrun(absl::Duration longest) {
+  overrun_wait_ = std::min(2 * overrun_wait_, longest);
+}
 
-std::vector<Subscription::InFlight> Subscription::TakeSettled(const std::string& nonce, absl::Time now,
-                                                              Settled* settled) {
+std::vector<Subscription::InFlight> Subscription::TakeSettled(const std::string& nonce,
+                                                              absl::Time now, Settled* settled) {
   std::vector<InFlight> taken;
-  const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
-                                  [&](const InFlight& response) { return response.nonce == nonce; });
+  const auto found =
+      std::find_if(in_flight_.begin(), in_flight_.end(),
+                   [&](const InFlight& response) { return response.nonce == nonce; });
   if (found == in_flight_.end()) return taken;
   settled->known = true;
   settled->revision = found->revision;
@@ -288,7 +301,8 @@ Holding Subscription::AckedBy(const InFlight& response) const {
     acked = acked_;
     for (const std::string& name : response.names->names()) {
       const FragmentPtr* fragment = response.full->FindPtr(name);
-      exceptions.emplace_back(name, fragment == nullptr ? Held::Absent() : Held::Content(*fragment));
+      exceptions.emplace_back(name,
+                              fragment == nullptr ? Held::Absent() : Held::Content(*fragment));
     }
   } else {
     acked = Holding(response.full);
@@ -317,7 +331,8 @@ Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time n
   if (taken.back().full != nullptr) {
     acked_ = AckedBy(taken.back());
   } else if (in_flight_.empty() && !undecided_) {
-    // Everything that was sent is acknowledged now, but for what was refused and is not sent again yet.
+    // Everything that was sent is acknowledged now, but for what was refused and is not sent again
+    // yet.
     Holding acked = sent_;
     std::vector<Holding::Exception> unsent;
     for (const auto& [name, held] : sent_.exceptions()) {
@@ -330,8 +345,9 @@ Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time n
     for (const InFlight& response : taken) {
       for (const Change& change : response.changes) {
         if (!Covers(change.name)) continue;
-        last.insert_or_assign(change.name,
-                              change.fragment == nullptr ? Held::Absent() : Held::Content(change.fragment));
+        last.insert_or_assign(change.name, change.fragment == nullptr
+                                               ? Held::Absent()
+                                               : Held::Content(change.fragment));
       }
     }
     acked_.Set({last.begin(), last.end()});
@@ -342,7 +358,8 @@ Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time n
   return settled;
 }
 
-void Subscription::FindCarried(const std::vector<InFlight>& taken, std::map<std::string, FragmentPtr>* carried,
+void Subscription::FindCarried(const std::vector<InFlight>& taken,
+                               std::map<std::string, FragmentPtr>* carried,
                                std::set<std::string>* unanswered) const {
   const InFlight& refused = taken.back();
   if (refused.full != nullptr) {
@@ -369,7 +386,8 @@ void Subscription::FindCarried(const std::vector<InFlight>& taken, std::map<std:
   }
 }
 
-void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried, absl::string_view error) {
+void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried,
+                               absl::string_view error) {
   bool named = false;
   std::vector<std::pair<std::string, FragmentPtr>> applied;
   for (const auto& [name, fragment] : carried) {
@@ -390,7 +408,8 @@ void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried
   ForgetApplied();
 }
 
-Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::string_view error, absl::Time now) {
+Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::string_view error,
+                                           absl::Time now) {
   Settled settled;
   const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
   if (!settled.known) return settled;
@@ -402,13 +421,16 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   // A newer full state is on its way: the answer to that one says the rest.
   if (taken.back().full != nullptr && !in_flight_.empty()) return settled;
 
-  // What a later response brings is judged by the answer to that one; what the client dropped, not at all.
+  // What a later response brings is judged by the answer to that one; what the client dropped, not
+  // at all.
   std::set<std::string> superseded;
   for (const InFlight& response : in_flight_) {
     for (const Change& change : response.changes) superseded.insert(change.name);
   }
   for (const std::string& name : superseded) unknown.erase(name);
-  const auto is_judged = [&](const std::string& name) { return Covers(name) && !superseded.contains(name); };
+  const auto is_judged = [&](const std::string& name) {
+    return Covers(name) && !superseded.contains(name);
+  };
   std::vector<Refusals::Suspect> suspects;
   bool others_suspected = false;
   bool rest_applied = false;
@@ -419,8 +441,8 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
       continue;
     }
     if (refusals_.Find(name, fragment->version()) != nullptr) {
-      // It was sent although it is refused (XDS W8), which explains this refusal. The rest cannot be sent without it; where
-      // it is named as the cause, the rest was applied.
+      // It was sent although it is refused (XDS W8), which explains this refusal. The rest cannot
+      // be sent without it; where it is named as the cause, the rest was applied.
       others_suspected = true;
       rest_applied |= taken.back().full != nullptr && NamesAsCause(error, name);
       continue;
@@ -436,7 +458,8 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
       unknown.erase(name);
     }
     acked_.Set(std::move(applied));
-    std::erase_if(suspects, [&](const auto& suspect) { return !NamesAsCause(error, suspect.name); });
+    std::erase_if(suspects,
+                  [&](const auto& suspect) { return !NamesAsCause(error, suspect.name); });
   } else if (suspects.empty() && !others_suspected) {
     // Sending the same again would be refused again.
     undecided_ = true;
@@ -455,10 +478,12 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   marks.reserve(unknown.size());
   for (const std::string& name : unknown) marks.emplace_back(name, Held::Unknown());
   sent_.Set(std::move(marks));
-  // Where one of the others may be the cause, these are sent again and judged then, unless they are named.
-  const bool can_judge = !others_suspected || std::any_of(suspects.begin(), suspects.end(), [&](const auto& suspect) {
-    return NamesAsCause(error, suspect.name);
-  });
+  // Where one of the others may be the cause, these are sent again and judged then, unless they are
+  // named.
+  const bool can_judge =
+      !others_suspected || std::any_of(suspects.begin(), suspects.end(), [&](const auto& suspect) {
+        return NamesAsCause(error, suspect.name);
+      });
   if (can_judge) {
     settled.refused = refusals_.OnNack(std::move(suspects), error,
                                        [this](const std::string& name) { return LastGood(name); });

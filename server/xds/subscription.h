@@ -20,8 +20,8 @@
 
 namespace signalbox {
 
-// What one proxy wants of one type, what it has been sent and what it said of it. Knows neither variant's messages, nor
-// the other types. Pure; not synchronised; the caller gives the time.
+// What one proxy wants of one type, what it has been sent and what it said of it. Knows neither
+// variant's messages, nor the other types. Pure; not synchronised; the caller gives the time.
 class Subscription {
  public:
   // Something to be sent under a name: a fragment, or null to take it away.
@@ -39,10 +39,11 @@ class Subscription {
 
   // What there is to send now.
   struct Pending {
-    std::vector<Change> changes;          // removals, then the others, each sorted by name
-    std::vector<std::string> kept_back;   // differ too, but wait for something (sorted)
-    std::vector<Holding::Exception> unchanged;  // looked at and left as the client has them (sorted)
-    bool answer_due = false;              // an answer is owed even if there is nothing to say, now or soon
+    std::vector<Change> changes;         // removals, then the others, each sorted by name
+    std::vector<std::string> kept_back;  // differ too, but wait for something (sorted)
+    std::vector<Holding::Exception>
+        unchanged;            // looked at and left as the client has them (sorted)
+    bool answer_due = false;  // an answer is owed even if there is nothing to say, now or soon
 
     bool empty() const { return changes.empty() && !answer_due; }
     // Nothing to send and nothing that waits.
@@ -50,7 +51,8 @@ class Subscription {
   };
 
   // Whether a change has to wait: `wanted` (null: a removal) in place of `has`.
-  using Hold = absl::FunctionRef<bool(const std::string& name, const Fragment* wanted, const Held& has)>;
+  using Hold =
+      absl::FunctionRef<bool(const std::string& name, const Fragment* wanted, const Held& has)>;
 
   // How the answer to a response ended.
   struct Settled {
@@ -73,8 +75,9 @@ class Subscription {
   const NameSet& names() const { return *names_; }
   bool Covers(absl::string_view name) const { return wildcard_ || names_->Contains(name); }
 
-  // Makes this the interest. Names that are new in `names`, and those of `resend`, are sent whatever the client has
-  // (XDS W10, D2). A wildcard that is new is answered even if there is nothing.
+  // Makes this the interest. Names that are new in `names`, and those of `resend`, are sent
+  // whatever the client has (XDS W10, D2). A wildcard that is new is answered even if there is
+  // nothing.
   void SetInterest(bool wildcard, NameSetPtr names, const std::vector<std::string>& resend);
   // The next response is sent even if there is nothing to say.
   void OweAnswer() { answer_due_ = true; }
@@ -84,7 +87,8 @@ class Subscription {
 
   // --- what the client has, as it says itself
 
-  // The client has `held`, each name once. Only what differs from it is sent; before anything else was.
+  // The client has `held`, each name once. Only what differs from it is sent; before anything else
+  // was.
   void AssumeHeld(std::vector<Holding::Exception> held);
   // The client may have anything.
   void AssumeUnknown();
@@ -104,14 +108,15 @@ class Subscription {
   bool MayHavePending() const;
   Pending FindPending(Hold hold) const;
 
-  // What a response that lists the full state carries: the target, but for refused and kept-back names, which stay as the
-  // client has them (XDS W2, W8).
+  // What a response that lists the full state carries: the target, but for refused and kept-back
+  // names, which stay as the client has them (XDS W2, W8).
   TypeSetPtr FullState(const Pending& pending) const;
 
   // A response was composed: it carries `changes`, a part of `pending` in its order.
   void OnSent(const std::string& nonce, const Pending& pending, size_t changes, absl::Time now);
   // A response with the full state `full` was composed.
-  void OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full, absl::Time now);
+  void OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full,
+                  absl::Time now);
   // There was nothing to send: what this variant does not tell counts as told.
   void OnNothingToTell(const Pending& pending);
 
@@ -148,7 +153,8 @@ class Subscription {
   // The newest error text; "" when nothing is refused.
   const std::string& last_error() const { return last_error_; }
 
-  // Names that were sent and neither acknowledged nor refused: what the client may have without saying so (XDS D3).
+  // Names that were sent and neither acknowledged nor refused: what the client may have without
+  // saying so (XDS D3).
   std::vector<std::string> Unsettled() const;
 
  private:
@@ -161,33 +167,39 @@ class Subscription {
     absl::Time sent_at;
   };
 
-  // What should go under a name: null with `left_out` when its content is refused and nothing good is known; the client
-  // may have something then, or certainly has nothing.
+  // What should go under a name: null with `left_out` when its content is refused and nothing good
+  // is known; the client may have something then, or certainly has nothing.
   struct Wanted {
     FragmentPtr fragment;
     bool left_out = false;
     bool may_hold = false;
   };
   Wanted Want(absl::string_view name) const;
-  // Takes the response and those before it from what is in flight, oldest first; none when the nonce is not outstanding.
+  // Takes the response and those before it from what is in flight, oldest first; none when the
+  // nonce is not outstanding.
   std::vector<InFlight> TakeSettled(const std::string& nonce, absl::Time now, Settled* settled);
-  // What the client has is `base` now, but for what `pending` left unsent; the first `sent` changes were sent.
+  // What the client has is `base` now, but for what `pending` left unsent; the first `sent` changes
+  // were sent.
   void MoveSent(const Pending& pending, size_t sent, TypeSetPtr base);
   // What the client has, as its acknowledgement of a full state says.
   Holding AckedBy(const InFlight& response) const;
-  // What the refused one of `taken`, the last, carried, and what is to be sent again since others were not answered.
+  // What the refused one of `taken`, the last, carried, and what is to be sent again since others
+  // were not answered.
   void FindCarried(const std::vector<InFlight>& taken, std::map<std::string, FragmentPtr>* carried,
                    std::set<std::string>* unanswered) const;
-  // What is on trial and acknowledged by now is innocent. Returns who is guilty because nobody else is left.
+  // What is on trial and acknowledged by now is innocent. Returns who is guilty because nobody else
+  // is left.
   std::vector<std::string> Acquit();
   // What may go in the place of what is refused.
   Held LastGood(absl::string_view name) const;
   // Drops what `applied_` need not say any more.
   void ForgetApplied();
-  // What was `carried` was refused with this text. Where a cause is named the client applies the rest: it may have by now
-  // what it never acknowledged, and what it applied is the best that is known.
+  // What was `carried` was refused with this text. Where a cause is named the client applies the
+  // rest: it may have by now what it never acknowledged, and what it applied is the best that is
+  // known.
   void NoteApplied(const std::map<std::string, FragmentPtr>& carried, absl::string_view error);
-  // Guilty resources are not at the client: it has what it acknowledged before, or something that nobody knows.
+  // Guilty resources are not at the client: it has what it acknowledged before, or something that
+  // nobody knows.
   void Restore(const std::vector<std::string>& guilty);
 
   const ResourceType* const type_;
@@ -205,13 +217,14 @@ class Subscription {
 
   Holding sent_;
   Holding acked_;
-  // What came with refused responses that named others as the cause, under names of which `acked_` knows nothing.
+  // What came with refused responses that named others as the cause, under names of which `acked_`
+  // knows nothing.
   std::map<std::string, FragmentPtr, std::less<>> applied_;
   std::deque<InFlight> in_flight_;
   bool continuing_ = false;
   bool anything_settled_ = false;
-  // Whether something was settled without being acknowledged and is not sent again, so that what is acknowledged has to be
-  // kept name by name. (Of a full state it is known as a whole.)
+  // Whether something was settled without being acknowledged and is not sent again, so that what is
+  // acknowledged has to be kept name by name. (Of a full state it is known as a whole.)
   bool undecided_ = false;
   absl::Duration first_overrun_wait_;
   absl::Duration overrun_wait_;

@@ -7,7 +7,8 @@
 
 namespace signalbox {
 
-// What one stream should have: a target for each type. Usually a snapshot's own sets; it may mix revisions.
+// What one stream should have: a target for each type. Usually a snapshot's own sets; it may mix
+// revisions.
 struct View {
   Revision revision;
   std::vector<TypeSetPtr> targets;  // by ResourceType::index()

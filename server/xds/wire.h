@@ -5,8 +5,8 @@
 
 namespace signalbox {
 
-// The writing side of a stream's connection: gRPC or a test's. The owner calls the Stream's On... methods.
-// Its methods do not block and call nobody back before they return.
+// The writing side of a stream's connection: gRPC or a test's. The owner calls the Stream's On...
+// methods. Its methods do not block and call nobody back before they return.
 class Wire {
  public:
   virtual ~Wire() = default;

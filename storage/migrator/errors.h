@@ -3,7 +3,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// The errors of bringing a schema up to date, each with one text. `path` names the database to a person.
+// The errors of bringing a schema up to date, each with one text. `path` names the database to a
+// person.
 namespace signalbox::errors {
 
 // kFailedPrecondition: `path` has schema `found`, made by a newer program; this one knows up to

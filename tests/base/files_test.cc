@@ -49,7 +49,8 @@ TEST_CASE("directories are made with those above them, once") {
   CHECK((info.st_mode & 0777) == 0700);
   REQUIRE(WriteFileAtomically(dir.Join("file"), "", 0600).ok());
   CHECK(MakeDirectories(dir.Join("file"), 0700).code() == absl::StatusCode::kFailedPrecondition);
-  CHECK(MakeDirectories(dir.Join("file/below"), 0700).code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(MakeDirectories(dir.Join("file/below"), 0700).code() ==
+        absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
-// The main function of every unit test, compiled once. Where the build tool wants a report ($XML_OUTPUT_FILE) it gets one
-// element per test case, so that tools/test can count them.
+// The main function of every unit test, compiled once. Where the build tool wants a report
+// ($XML_OUTPUT_FILE) it gets one element per test case, so that tools/test can count them.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
-
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -53,7 +52,8 @@ int main(int argc, char** argv) {
     std::ofstream out(path);
     out << "<testsuites><testsuite name=\"catch2\">\n";
     for (const auto& [name, ok] : Results()) {
-      out << "<testcase name=\"" << Escaped(name) << "\">" << (ok ? "" : "<failure/>") << "</testcase>\n";
+      out << "<testcase name=\"" << Escaped(name) << "\">" << (ok ? "" : "<failure/>")
+          << "</testcase>\n";
     }
     out << "</testsuite></testsuites>\n";
   }

@@ -22,7 +22,8 @@ class FakeTimers : public Timers {
   // When the next call is due; InfiniteFuture for never. Targets that are gone do not count.
   absl::Time NextDue() {
     MutexLock lock(&mu_);
-    while (!waiting_.empty() && waiting_.begin()->second.expired()) waiting_.erase(waiting_.begin());
+    while (!waiting_.empty() && waiting_.begin()->second.expired())
+      waiting_.erase(waiting_.begin());
     return waiting_.empty() ? absl::InfiniteFuture() : waiting_.begin()->first;
   }
 

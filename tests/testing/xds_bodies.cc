@@ -23,15 +23,17 @@ std::string Padded(const std::string& tag) {
 
 std::string Cluster(const XdsBodies::Spec& spec) {
   const bool is_static = !spec.refers_to.empty() && spec.refers_to.front() == "static";
-  return absl::StrCat(R"({"name":")", spec.name, R"(","alt_stat_name":")", Padded(spec.tag), R"(",)",
-                      is_static ? R"("type":"STATIC"})"
-                                : R"("type":"EDS","eds_cluster_config":{"eds_config":{"ads":{}}}})");
+  return absl::StrCat(
+      R"({"name":")", spec.name, R"(","alt_stat_name":")", Padded(spec.tag), R"(",)",
+      is_static ? R"("type":"STATIC"})"
+                : R"("type":"EDS","eds_cluster_config":{"eds_config":{"ads":{}}}})");
 }
 
 std::string Endpoints(const XdsBodies::Spec& spec) {
-  return absl::StrCat(R"({"cluster_name":")", spec.name, R"(","endpoints":[{"lb_endpoints":[{"endpoint":{"hostname":")",
-                      Padded(spec.tag),
-                      R"(","address":{"socket_address":{"address":"127.0.0.1","port_value":80}}}}]}]})");
+  return absl::StrCat(
+      R"({"cluster_name":")", spec.name,
+      R"(","endpoints":[{"lb_endpoints":[{"endpoint":{"hostname":")", Padded(spec.tag),
+      R"(","address":{"socket_address":{"address":"127.0.0.1","port_value":80}}}}]}]})");
 }
 
 std::string Route(const XdsBodies::Spec& spec) {
@@ -40,8 +42,9 @@ std::string Route(const XdsBodies::Spec& spec) {
     routes.push_back(absl::StrCat(R"({"match":{"prefix":"/"},"route":{"cluster":")",
                                   absl::StripPrefix(cluster, "cluster/"), R"("}})"));
   }
-  return absl::StrCat(R"({"name":")", spec.name, R"(","virtual_hosts":[{"name":")", Padded(spec.tag),
-                      R"(","domains":["*"],"routes":[)", absl::StrJoin(routes, ","), "]}]}");
+  return absl::StrCat(R"({"name":")", spec.name, R"(","virtual_hosts":[{"name":")",
+                      Padded(spec.tag), R"(","domains":["*"],"routes":[)",
+                      absl::StrJoin(routes, ","), "]}]}");
 }
 
 std::string Listener(const XdsBodies::Spec& spec) {
@@ -52,7 +55,8 @@ std::string Listener(const XdsBodies::Spec& spec) {
     if (absl::ConsumePrefix(&name, "route/")) {
       config = absl::StrCat(
           R"("@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",)",
-          R"("stat_prefix":"h","rds":{"config_source":{"ads":{}},"route_config_name":")", name, R"("})");
+          R"("stat_prefix":"h","rds":{"config_source":{"ads":{}},"route_config_name":")", name,
+          R"("})");
     } else {
       absl::ConsumePrefix(&name, "cluster/");
       config = absl::StrCat(
@@ -61,8 +65,8 @@ std::string Listener(const XdsBodies::Spec& spec) {
     }
     chains.push_back(absl::StrCat(R"({"filters":[{"name":"f","typed_config":{)", config, "}}]}"));
   }
-  return absl::StrCat(R"({"name":")", spec.name, R"(","stat_prefix":")", Padded(spec.tag), R"(","filter_chains":[)",
-                      absl::StrJoin(chains, ","), "]}");
+  return absl::StrCat(R"({"name":")", spec.name, R"(","stat_prefix":")", Padded(spec.tag),
+                      R"(","filter_chains":[)", absl::StrJoin(chains, ","), "]}");
 }
 
 std::string Json(const XdsBodies::Spec& spec) {
@@ -91,21 +95,23 @@ std::string XdsBodies::Body(const Spec& spec) {
 }
 
 FragmentPtr XdsBodies::Make(const Spec& spec) {
-  FragmentPtr& made =
-      made_[absl::StrCat(spec.type, "/", spec.name, "=", spec.tag, ">", absl::StrJoin(spec.refers_to, ","))];
+  FragmentPtr& made = made_[absl::StrCat(spec.type, "/", spec.name, "=", spec.tag, ">",
+                                         absl::StrJoin(spec.refers_to, ","))];
   if (made != nullptr) return made;
   const ResourceType* type = registry_.FindByShortName(spec.type);
   const std::string body = Body(spec);
   auto references = references_->Of(*type, body);
   SB_CHECK(references.ok());
-  made = std::make_shared<const Fragment>(type->type_url(), spec.name, body, Sha256(body), *std::move(references));
+  made = std::make_shared<const Fragment>(type->type_url(), spec.name, body, Sha256(body),
+                                          *std::move(references));
   known_[{type->type_url(), body}] = {spec.name, spec.tag};
   tags_[absl::StrCat(type->type_url(), "/", spec.name, "=", made->version())] = spec.tag;
   versions_[absl::StrCat(type->type_url(), "/", spec.name, "=", spec.tag)] = made->version();
   return made;
 }
 
-std::pair<std::string, std::string> XdsBodies::NameAndTag(absl::string_view type_url, absl::string_view body) const {
+std::pair<std::string, std::string> XdsBodies::NameAndTag(absl::string_view type_url,
+                                                          absl::string_view body) const {
   const auto found = known_.find({std::string(type_url), std::string(body)});
   return found == known_.end() ? std::pair<std::string, std::string>() : found->second;
 }
@@ -116,7 +122,8 @@ std::string XdsBodies::TagOfVersion(absl::string_view type_url, absl::string_vie
   return found == tags_.end() ? "" : found->second;
 }
 
-std::string XdsBodies::VersionOfTag(absl::string_view type_url, absl::string_view name, absl::string_view tag) const {
+std::string XdsBodies::VersionOfTag(absl::string_view type_url, absl::string_view name,
+                                    absl::string_view tag) const {
   const auto found = versions_.find(absl::StrCat(type_url, "/", name, "=", tag));
   return found == versions_.end() ? "" : found->second;
 }

@@ -14,8 +14,8 @@
 
 namespace signalbox::testing {
 
-// Small real messages of the four types, by name and tag: one tag is one content. Remembers what it made, so that a test
-// can tell what it received. Not synchronised.
+// Small real messages of the four types, by name and tag: one tag is one content. Remembers what it
+// made, so that a test can tell what it received. Not synchronised.
 class XdsBodies {
  public:
   // What a resource is, in a test's words.
@@ -24,8 +24,8 @@ class XdsBodies {
     std::string name;
     // The content: two tags, two contents. "x@300k" is padded to 300 KiB.
     std::string tag;
-    // What it names: "cluster/a" or "route/r" of a listener, clusters of a route. A cluster takes its endpoints by its own
-    // name unless "static" stands here.
+    // What it names: "cluster/a" or "route/r" of a listener, clusters of a route. A cluster takes
+    // its endpoints by its own name unless "static" stands here.
     std::vector<std::string> refers_to;
   };
 
@@ -39,11 +39,14 @@ class XdsBodies {
   }
 
   // The name and the tag of a body that was made here; two empty ones for another.
-  std::pair<std::string, std::string> NameAndTag(absl::string_view type_url, absl::string_view body) const;
+  std::pair<std::string, std::string> NameAndTag(absl::string_view type_url,
+                                                 absl::string_view body) const;
   // The tag of a version that was made here, or "".
-  std::string TagOfVersion(absl::string_view type_url, absl::string_view name, absl::string_view version) const;
+  std::string TagOfVersion(absl::string_view type_url, absl::string_view name,
+                           absl::string_view version) const;
   // The version of what was made under that name with that tag last, or "".
-  std::string VersionOfTag(absl::string_view type_url, absl::string_view name, absl::string_view tag) const;
+  std::string VersionOfTag(absl::string_view type_url, absl::string_view name,
+                           absl::string_view tag) const;
   // The endpoints that a cluster's body refers to.
   std::vector<std::string> EndpointsOf(absl::string_view cluster_body) const;
 
@@ -56,7 +59,8 @@ class XdsBodies {
   TypeRegistry registry_;
   std::unique_ptr<References> references_;
   std::map<std::string, FragmentPtr> made_;  // by the spec as text
-  std::map<std::pair<std::string, std::string>, std::pair<std::string, std::string>> known_;  // by type URL and body
+  std::map<std::pair<std::string, std::string>, std::pair<std::string, std::string>>
+      known_;                                    // by type URL and body
   std::map<std::string, std::string> tags_;      // by type URL, name and version
   std::map<std::string, std::string> versions_;  // by type URL, name and tag
 };

@@ -26,8 +26,9 @@ constexpr char kDeltaMethod[] =
 // A slice of gRPC's that keeps `slice.owner` alive; the bytes are not copied.
 grpc::Slice SharedSlice(const Slice& slice) {
   using Owner = std::shared_ptr<const void>;
-  return grpc::Slice(const_cast<char*>(slice.bytes.data()), slice.bytes.size(),
-                     [](void* owner) { delete static_cast<Owner*>(owner); }, new Owner(slice.owner));
+  return grpc::Slice(
+      const_cast<char*>(slice.bytes.data()), slice.bytes.size(),
+      [](void* owner) { delete static_cast<Owner*>(owner); }, new Owner(slice.owner));
 }
 
 grpc::ByteBuffer ToByteBuffer(const Response& response) {
@@ -44,7 +45,8 @@ grpc::ByteBuffer ToByteBuffer(const Response& response) {
 class UnknownMethod : public grpc::ServerGenericBidiReactor {
  public:
   explicit UnknownMethod(const std::string& method) {
-    Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, absl::StrCat("there is no method ", method, " here")));
+    Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
+                        absl::StrCat("there is no method ", method, " here")));
   }
   void OnDone() override { delete this; }
 };
@@ -111,12 +113,15 @@ class AdsService::Service : public grpc::CallbackGenericService {
   Service(const StreamContext* streams, const SessionContext* sessions, Random* random)
       : streams_(streams), sessions_(sessions), random_(random) {}
 
-  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
     const std::string& method = context->method();
     // Random, so that a nonce of one stream means nothing on another, on any instance.
     const std::string stream_id = absl::StrFormat("%016x", random_->Next());
-    if (method == kDeltaMethod) return new Call(streams_, std::make_unique<DeltaSession>(sessions_, stream_id));
-    if (method == kSotwMethod) return new Call(streams_, std::make_unique<SotwSession>(sessions_, stream_id));
+    if (method == kDeltaMethod)
+      return new Call(streams_, std::make_unique<DeltaSession>(sessions_, stream_id));
+    if (method == kSotwMethod)
+      return new Call(streams_, std::make_unique<SotwSession>(sessions_, stream_id));
     return new UnknownMethod(method);
   }
 

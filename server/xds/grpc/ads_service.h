@@ -13,8 +13,9 @@ class CallbackGenericService;
 
 namespace signalbox {
 
-// The aggregated discovery service, both variants, over gRPC: each call becomes a Stream. Responses go out as byte
-// buffers of shared slices, so that the same bytes serve every stream without a copy. Any other method is UNIMPLEMENTED.
+// The aggregated discovery service, both variants, over gRPC: each call becomes a Stream. Responses
+// go out as byte buffers of shared slices, so that the same bytes serve every stream without a
+// copy. Any other method is UNIMPLEMENTED.
 class AdsService {
  public:
   // All pointers must outlive this object, and this object the server that it is registered with.

@@ -12,7 +12,8 @@
 
 namespace signalbox {
 
-absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& address, AdsService* service) {
+absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& address,
+                                                            AdsService* service) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   int port = 0;
@@ -30,10 +31,12 @@ absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& a
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot listen on ", address, " for proxies: is the port taken? Set xds.listen to a free one"));
+        absl::StrCat("cannot listen on ", address,
+                     " for proxies: is the port taken? Set xds.listen to a free one"));
   }
   const std::string host = address.substr(0, address.rfind(':'));
-  return std::unique_ptr<XdsServer>(new XdsServer(absl::StrCat(host, ":", port), std::move(server)));
+  return std::unique_ptr<XdsServer>(
+      new XdsServer(absl::StrCat(host, ":", port), std::move(server)));
 }
 
 XdsServer::XdsServer(std::string address, std::unique_ptr<grpc::Server> server)

@@ -16,9 +16,11 @@ namespace signalbox {
 // The gRPC server that proxies talk to: discovery and gRPC's health service.
 class XdsServer {
  public:
-  // Binds `address` ("HOST:PORT"; port 0 takes a free one) and serves in plaintext. `service` must outlive this object.
+  // Binds `address` ("HOST:PORT"; port 0 takes a free one) and serves in plaintext. `service` must
+  // outlive this object.
   //   kFailedPrecondition  the address cannot be bound; the text names the option xds.listen
-  static absl::StatusOr<std::unique_ptr<XdsServer>> Start(const std::string& address, AdsService* service);
+  static absl::StatusOr<std::unique_ptr<XdsServer>> Start(const std::string& address,
+                                                          AdsService* service);
   ~XdsServer();
 
   // "HOST:PORT" as bound.

@@ -1,7 +1,6 @@
 #include "server/fleet/fleet.h"
 
 #include <catch2/catch.hpp>
-
 #include <memory>
 #include <set>
 #include <string>
@@ -30,8 +29,9 @@ class Source : public StatusSource {
 
 TEST_CASE("each state has a name of its own", "[fleet]") {
   std::set<std::string> names;
-  for (const NodeState state : {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
-                                NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
+  for (const NodeState state :
+       {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
+        NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
     CHECK(names.insert(std::string(NodeStateName(state))).second);
   }
   CHECK(names.contains("SYNCED"));
@@ -78,7 +78,8 @@ TEST_CASE("a node is gone when its last stream is", "[fleet]") {
 TEST_CASE("nodes are listed by group and id", "[fleet]") {
   testing::FakeClock clock;
   Fleet fleet(&clock);
-  const auto b = std::make_shared<Source>("b", 1), a = std::make_shared<Source>("a", 1), z = std::make_shared<Source>("z", 1);
+  const auto b = std::make_shared<Source>("b", 1), a = std::make_shared<Source>("a", 1),
+             z = std::make_shared<Source>("z", 1);
   z->status.group = "canary";
   fleet.Connect("b", b);
   fleet.Connect("a", a);

@@ -30,7 +30,7 @@ class MoodyStore : public ResourceStore {
  public:
   explicit MoodyStore(ResourceStore* store) : store_(store) {}
 
-  std::atomic<int> failing_reads{0};      // how many of the next reads fail
+  std::atomic<int> failing_reads{0};        // how many of the next reads fail
   std::atomic<bool> forget_history{false};  // ChangesSince says kOutOfRange
   std::atomic<int> loads{0};
 
@@ -53,8 +53,11 @@ class MoodyStore : public ResourceStore {
     return store_->WaitForChange(after, deadline);
   }
   absl::StatusOr<Resource> Get(const ResourceKey& key) override { return store_->Get(key); }
-  absl::StatusOr<RevisionInfo> GetRevision(Revision revision) override { return store_->GetRevision(revision); }
-  absl::StatusOr<RevisionPage> ListRevisions(std::optional<Revision> below, int page_size) override {
+  absl::StatusOr<RevisionInfo> GetRevision(Revision revision) override {
+    return store_->GetRevision(revision);
+  }
+  absl::StatusOr<RevisionPage> ListRevisions(std::optional<Revision> below,
+                                             int page_size) override {
     return store_->ListRevisions(below, page_size);
   }
   StoreInfo Info() const override { return store_->Info(); }
@@ -112,8 +115,8 @@ class Observer : public PublishObserver {
 
 struct Setting {
   Setting() {
-    auto opened =
-        SqliteResourceStore::Create({.directory = "", .applied_by = "test", .clock = &clock, .random = &random});
+    auto opened = SqliteResourceStore::Create(
+        {.directory = "", .applied_by = "test", .clock = &clock, .random = &random});
     REQUIRE(opened.ok());
     store = *std::move(opened);
     moody.emplace(store.get());
@@ -123,7 +126,8 @@ struct Setting {
   ~Setting() { store->Close(); }
 
   void Commit(const std::string& cluster, const std::string& tag) {
-    const Upsert upsert{{"default", "cluster", cluster}, {.body = bodies.Body({"cluster", cluster, tag, {}})}};
+    const Upsert upsert{{"default", "cluster", cluster},
+                        {.body = bodies.Body({"cluster", cluster, tag, {}})}};
     REQUIRE(CommitOnHead(*store, testing::Changes({upsert})).ok());
   }
   // The clusters that are served, in order.

@@ -1,7 +1,6 @@
 #include "server/snapshot/fragment.h"
 
 #include <catch2/catch.hpp>
-
 #include <memory>
 #include <string>
 
@@ -23,7 +22,8 @@ std::unique_ptr<Fragment> Make(const std::string& name, const std::string& body)
 
 TEST_CASE("a fragment's delta form is one Resource of a DeltaDiscoveryResponse", "[fragment]") {
   // Lengths around where a varint grows.
-  for (const size_t size : {0, 1, 30, 60, 126, 127, 128, 129, 200, 16200, 16383, 16384, 70000, 2097152}) {
+  for (const size_t size :
+       {0, 1, 30, 60, 126, 127, 128, 129, 200, 16200, 16383, 16384, 70000, 2097152}) {
     CAPTURE(size);
     const std::string body(size, 'x');
     const auto fragment = Make("name", body);
@@ -84,8 +84,8 @@ TEST_CASE("real messages of all four types go through both forms", "[fragment]")
     DiscoveryResponse sotw;
     REQUIRE(sotw.ParseFromString(std::string(fragment->sotw_form())));
     CHECK(sotw.resources(0).type_url() == type->type_url());
-    const auto message = bodies.descriptors().Parse(bodies.descriptors().FindByTypeUrl(type->type_url()),
-                                                    sotw.resources(0).value());
+    const auto message = bodies.descriptors().Parse(
+        bodies.descriptors().FindByTypeUrl(type->type_url()), sotw.resources(0).value());
     CHECK(message.ok());
   }
 }

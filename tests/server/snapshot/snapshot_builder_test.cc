@@ -1,7 +1,6 @@
 #include "server/snapshot/snapshot_builder.h"
 
 #include <catch2/catch.hpp>
-
 #include <map>
 #include <memory>
 #include <random>
@@ -25,7 +24,8 @@ testing::XdsBodies& Bodies() {
 }
 
 const SnapshotBuilder& Builder() {
-  static const auto* const builder = new SnapshotBuilder(&Bodies().registry(), &Bodies().references());
+  static const auto* const builder =
+      new SnapshotBuilder(&Bodies().registry(), &Bodies().references());
   return *builder;
 }
 
@@ -39,11 +39,14 @@ Record RecordOf(std::string body, std::vector<std::string> targets = {}) {
 }
 
 Resource Stored(const ResourceKey& key, const Record& record) {
-  return {key, std::make_shared<const Record>(record), record.Hash(), Sha256(record.body), Revision{1}};
+  return {key, std::make_shared<const Record>(record), record.Hash(), Sha256(record.body),
+          Revision{1}};
 }
 
-Resource Cluster(const std::string& name, const std::string& tag, std::vector<std::string> targets = {}) {
-  return Stored({"default", "cluster", name}, RecordOf(Bodies().Body({"cluster", name, tag, {}}), std::move(targets)));
+Resource Cluster(const std::string& name, const std::string& tag,
+                 std::vector<std::string> targets = {}) {
+  return Stored({"default", "cluster", name},
+                RecordOf(Bodies().Body({"cluster", name, tag, {}}), std::move(targets)));
 }
 
 HeadState StateOf(std::vector<Resource> resources, int64_t revision = 1) {
@@ -60,10 +63,13 @@ const TypeSet& Clusters(const Snapshot& snapshot) {
 TEST_CASE("a snapshot has every type, each with the group's resources", "[snapshot_builder]") {
   const auto snapshot = Builder().Build(
       kGroup,
-      StateOf({Cluster("a", "1"), Cluster("mine", "1", {"default", "edge"}), Cluster("other", "1", {"edge"}),
-               Stored({"elsewhere", "cluster", "b"}, RecordOf(Bodies().Body({"cluster", "b", "1", {}}))),
-               Stored({"default", "route", "r"}, RecordOf(Bodies().Body({"route", "r", "1", {"a"}})))},
-              7),
+      StateOf(
+          {Cluster("a", "1"), Cluster("mine", "1", {"default", "edge"}),
+           Cluster("other", "1", {"edge"}),
+           Stored({"elsewhere", "cluster", "b"},
+                  RecordOf(Bodies().Body({"cluster", "b", "1", {}}))),
+           Stored({"default", "route", "r"}, RecordOf(Bodies().Body({"route", "r", "1", {"a"}})))},
+          7),
       nullptr);
   REQUIRE(snapshot.ok());
   CHECK((*snapshot)->revision == Revision{7});
@@ -72,8 +78,10 @@ TEST_CASE("a snapshot has every type, each with the group's resources", "[snapsh
   CHECK(Clusters(**snapshot).size() == 2);
   CHECK(Clusters(**snapshot).Contains("a"));
   CHECK(Clusters(**snapshot).Contains("mine"));
-  CHECK(Clusters(**snapshot).Find("a")->references().names == std::vector<Reference>{{"endpoints", "a"}});
-  const auto edge = Builder().Build({"default", "edge"}, StateOf({Cluster("other", "1", {"edge"})}), nullptr);
+  CHECK(Clusters(**snapshot).Find("a")->references().names ==
+        std::vector<Reference>{{"endpoints", "a"}});
+  const auto edge =
+      Builder().Build({"default", "edge"}, StateOf({Cluster("other", "1", {"edge"})}), nullptr);
   CHECK(Clusters(**edge).Contains("other"));
 }
 
@@ -87,7 +95,8 @@ TEST_CASE("what cannot be published is refused by name and reason", "[snapshot_b
   const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
   const auto check = [&](const ResourceKey& key, const std::string& body, const std::string& why) {
     CAPTURE(why);
-    const absl::Status build = Builder().Build(kGroup, StateOf({Stored(key, RecordOf(body))}), nullptr).status();
+    const absl::Status build =
+        Builder().Build(kGroup, StateOf({Stored(key, RecordOf(body))}), nullptr).status();
     CHECK(build.code() == absl::StatusCode::kInvalidArgument);
     CHECK(absl::StrContains(build.message(), key.ToString()));
     CHECK(absl::StrContains(build.message(), why));
@@ -102,18 +111,22 @@ TEST_CASE("what cannot be published is refused by name and reason", "[snapshot_b
   check({"default", "volcano", "a"}, "", "there is no type \"volcano\"");
   check({"default", "cluster", "a"}, "\xff\xff\xff", "");
   check({"default", "cluster", "a"}, Bodies().Body({"cluster", "b", "1", {}}), "\"b\"");
-  check({"default", "endpoints", "a"}, Bodies().Body({"endpoints", "b", "1", {}}), "cluster_name is \"b\"");
+  check({"default", "endpoints", "a"}, Bodies().Body({"endpoints", "b", "1", {}}),
+        "cluster_name is \"b\"");
   RevisionChanges removal;
   removal.removals = {{"default", "volcano", "a"}};
   CHECK(Builder().Advance(*base, {removal}).status().code() == absl::StatusCode::kInvalidArgument);
 }
 
 TEST_CASE("unchanged resources and types are the same objects as before", "[snapshot_builder]") {
-  const auto first = *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "1")}), nullptr);
-  const auto second = *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "2")}, 2), first);
+  const auto first =
+      *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "1")}), nullptr);
+  const auto second =
+      *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "2")}, 2), first);
   CHECK(*Clusters(*second).FindPtr("a") == *Clusters(*first).FindPtr("a"));
   CHECK(*Clusters(*second).FindPtr("b") != *Clusters(*first).FindPtr("b"));
-  const auto third = *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "2")}, 3), second);
+  const auto third =
+      *Builder().Build(kGroup, StateOf({Cluster("a", "1"), Cluster("b", "2")}, 3), second);
   CHECK(third->types == second->types);
   CHECK(third->revision == Revision{3});
   // A change of labels alone, and one that is of no concern to the group.
@@ -173,8 +186,8 @@ TEST_CASE("building at once and advancing step by step give equal sets", "[snaps
         }
         std::vector<std::string> targets;
         if (random() % 4 == 0) targets = {random() % 2 == 0 ? "default" : "edge"};
-        const Resource row =
-            Stored(key, RecordOf(Bodies().Body({type, name, absl::StrCat(random() % 4), {}}), targets));
+        const Resource row = Stored(
+            key, RecordOf(Bodies().Body({type, name, absl::StrCat(random() % 4), {}}), targets));
         changes.upserts.push_back(row);
         rows.insert_or_assign(key, row);
       }

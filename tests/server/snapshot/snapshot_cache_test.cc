@@ -1,9 +1,8 @@
 #include "server/snapshot/snapshot_cache.h"
 
-#include <catch2/catch.hpp>
-
 #include <algorithm>
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,7 +20,9 @@ SnapshotPtr At(int64_t revision, const std::string& group = "default") {
 
 class Watcher : public SnapshotWatcher {
  public:
-  void OnSnapshot(const SnapshotPtr& snapshot) override { newest = snapshot->revision.number, ++calls; }
+  void OnSnapshot(const SnapshotPtr& snapshot) override {
+    newest = snapshot->revision.number, ++calls;
+  }
   std::atomic<int64_t> newest = 0;
   std::atomic<int> calls = 0;
 };

@@ -1,8 +1,7 @@
 #include "server/snapshot/type_set.h"
 
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <map>
 #include <random>
 #include <set>
@@ -22,7 +21,8 @@ namespace {
 using Model = std::map<std::string, std::string>;  // name -> body
 
 FragmentPtr Make(const std::string& name, const std::string& body) {
-  return std::make_shared<const Fragment>("type.googleapis.com/t", name, body, Sha256(body), ResourceReferences{});
+  return std::make_shared<const Fragment>("type.googleapis.com/t", name, body, Sha256(body),
+                                          ResourceReferences{});
 }
 
 TypeSetPtr SetOf(const Model& model) {
@@ -47,7 +47,8 @@ Model ModelOf(const TypeSet& set) {
 }
 
 // What VisitDifferences says, as name -> (before, after); "-" for not there.
-std::map<std::string, std::pair<std::string, std::string>> Differences(const TypeSet& from, const TypeSet& to) {
+std::map<std::string, std::pair<std::string, std::string>> Differences(const TypeSet& from,
+                                                                       const TypeSet& to) {
   std::map<std::string, std::pair<std::string, std::string>> differences;
   std::string last;
   TypeSet::VisitDifferences(from, to, [&](const FragmentPtr* before, const FragmentPtr* after) {
@@ -60,7 +61,8 @@ std::map<std::string, std::pair<std::string, std::string>> Differences(const Typ
   return differences;
 }
 
-std::map<std::string, std::pair<std::string, std::string>> Differences(const Model& from, const Model& to) {
+std::map<std::string, std::pair<std::string, std::string>> Differences(const Model& from,
+                                                                       const Model& to) {
   std::map<std::string, std::pair<std::string, std::string>> differences;
   for (const auto& [name, body] : from) {
     const auto other = to.find(name);
@@ -82,7 +84,8 @@ TEST_CASE("a set of nothing is one object", "[type_set]") {
   CHECK(TypeSet::Empty()->With({}) == TypeSet::Empty());
   CHECK(TypeSet::Empty()->SotwBody().bytes.empty());
   CHECK_FALSE(TypeSet::Empty()->Contains(""));
-  CHECK(TypeSet::Empty()->With({{"a", Make("a", "1")}})->With({{"a", nullptr}}) == TypeSet::Empty());
+  CHECK(TypeSet::Empty()->With({{"a", Make("a", "1")}})->With({{"a", nullptr}}) ==
+        TypeSet::Empty());
 }
 
 TEST_CASE("random edits do to a set what they do to a map", "[type_set]") {
@@ -136,7 +139,8 @@ TEST_CASE("random edits do to a set what they do to a map", "[type_set]") {
 TEST_CASE("sets that differ have different hashes and versions", "[type_set]") {
   std::set<std::string> versions;
   for (const Model& model : {Model{}, Model{{"a", "1"}}, Model{{"a", "2"}}, Model{{"b", "1"}},
-                             Model{{"a", "1"}, {"b", "1"}}, Model{{"a", "1"}, {"b", "2"}}, Model{{"a", "2"}, {"b", "1"}}}) {
+                             Model{{"a", "1"}, {"b", "1"}}, Model{{"a", "1"}, {"b", "2"}},
+                             Model{{"a", "2"}, {"b", "1"}}}) {
     const std::string version = SetOf(model)->version();
     CHECK(version.size() == 32);
     CHECK(versions.insert(version).second);
@@ -152,7 +156,8 @@ TEST_CASE("an edit of one among ten thousand leaves the others where they are", 
   std::set<const FragmentPtr*> before;
   set->ForEach([&](const FragmentPtr& fragment) { before.insert(&fragment); });
   size_t moved = 0;
-  edited->ForEach([&](const FragmentPtr& fragment) { moved += before.contains(&fragment) ? 0 : 1; });
+  edited->ForEach(
+      [&](const FragmentPtr& fragment) { moved += before.contains(&fragment) ? 0 : 1; });
   CHECK(moved <= 128);
   CHECK(edited->size() == 10000);
   // No edit at all shares everything.
@@ -175,7 +180,8 @@ TEST_CASE("many removals do not leave many tiny chunks", "[type_set]") {
   set->ForEach([&](const FragmentPtr& fragment) { before.insert(&fragment); });
   const TypeSetPtr edited = set->With({{"n10640", Make("n10640", "2")}});
   size_t moved = 0;
-  edited->ForEach([&](const FragmentPtr& fragment) { moved += before.contains(&fragment) ? 0 : 1; });
+  edited->ForEach(
+      [&](const FragmentPtr& fragment) { moved += before.contains(&fragment) ? 0 : 1; });
   CHECK(moved >= 4);
 }
 

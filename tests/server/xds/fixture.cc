@@ -22,7 +22,8 @@ using envoy::service::discovery::v3::DiscoveryResponse;
 void RecordingWire::Write(Response response) {
   if (finished.has_value()) violations.push_back("a write after Finish");
   if (in_flight.has_value()) violations.push_back("a second write while one is in flight");
-  Written written{response.head, response.type, response.nonce, response.resource_count, response.ByteSize()};
+  Written written{response.head, response.type, response.nonce, response.resource_count,
+                  response.ByteSize()};
   for (const Slice& slice : response.resources) {
     if (slice.owner == nullptr) violations.push_back("a slice without an owner");
     written.bytes.append(slice.bytes.data(), slice.bytes.size());
@@ -35,7 +36,8 @@ void RecordingWire::Finish(const absl::Status& status) {
   finished = status;
 }
 
-Server::Server(XdsBodies* bodies, FakeClock* clock) : bodies_(bodies), clock_(clock), fleet_(clock) {
+Server::Server(XdsBodies* bodies, FakeClock* clock)
+    : bodies_(bodies), clock_(clock), fleet_(clock) {
   session_context_.registry = &bodies_->registry();
   session_context_.diffs = &diffs_;
   session_context_.sets = &sets_;
@@ -54,12 +56,14 @@ void Server::Publish(const std::vector<Edit>& edits) {
   auto next = std::make_shared<Snapshot>();
   next->group = {std::string(kDefaultNamespace), std::string(kDefaultGroup)};
   next->revision = snapshot_ == nullptr ? Revision{1} : Next(snapshot_->revision);
-  next->types = snapshot_ == nullptr ? std::vector<TypeSetPtr>(type_count, TypeSet::Empty()) : snapshot_->types;
+  next->types = snapshot_ == nullptr ? std::vector<TypeSetPtr>(type_count, TypeSet::Empty())
+                                     : snapshot_->types;
   std::vector<std::vector<TypeSetEdit>> by_type(type_count);
   for (const Edit& edit : edits) {
     const ResourceType* type = bodies_->registry().FindByShortName(edit.spec.type);
     SB_CHECK(type != nullptr);
-    by_type[type->index()].push_back({edit.spec.name, edit.remove ? nullptr : bodies_->Make(edit.spec)});
+    by_type[type->index()].push_back(
+        {edit.spec.name, edit.remove ? nullptr : bodies_->Make(edit.spec)});
   }
   for (size_t i = 0; i < type_count; ++i) {
     if (!by_type[i].empty()) next->types[i] = next->types[i]->With(std::move(by_type[i]));
@@ -75,7 +79,8 @@ void Server::PublishAs(const Server& other) {
 }
 
 std::unique_ptr<Session> Server::MakeSession(Variant variant) {
-  const std::string stream_id = absl::StrCat("s", absl::ToUnixNanos(clock_->Now()), "-", ++streams_);
+  const std::string stream_id =
+      absl::StrCat("s", absl::ToUnixNanos(clock_->Now()), "-", ++streams_);
   if (variant == Variant::kSotw) return std::make_unique<SotwSession>(&session_context_, stream_id);
   return std::make_unique<DeltaSession>(&session_context_, stream_id);
 }
@@ -87,16 +92,19 @@ std::shared_ptr<Stream> Server::Open(Variant variant, RecordingWire* wire) {
 namespace {
 
 template <typename AnyMessage>
-void AddResource(Message& message, absl::string_view said_name, const AnyMessage& any, const XdsBodies& bodies,
-                 std::vector<std::string>* violations) {
+void AddResource(Message& message, absl::string_view said_name, const AnyMessage& any,
+                 const XdsBodies& bodies, std::vector<std::string>* violations) {
   const auto violation = [&](absl::string_view what) {
     violations->push_back(absl::StrCat(message.type->short_name(), ": ", what));
   };
-  if (any.type_url() != message.type->type_url()) violation(absl::StrCat("an Any of type ", any.type_url()));
+  if (any.type_url() != message.type->type_url())
+    violation(absl::StrCat("an Any of type ", any.type_url()));
   const auto [name, tag] = bodies.NameAndTag(any.type_url(), any.value());
   if (tag.empty()) violation(absl::StrCat("bytes that were never published, as ", said_name));
-  if (!said_name.empty() && said_name != name) violation(absl::StrCat(name, " goes by the name of ", said_name));
-  if (!message.resources.emplace(name, tag).second) violation(absl::StrCat(name, " is there twice"));
+  if (!said_name.empty() && said_name != name)
+    violation(absl::StrCat(name, " goes by the name of ", said_name));
+  if (!message.resources.emplace(name, tag).second)
+    violation(absl::StrCat(name, " is there twice"));
   if (message.type->short_name() == "cluster" && !tag.empty()) {
     message.endpoints_of[name] = bodies.EndpointsOf(any.value());
   }
@@ -104,8 +112,8 @@ void AddResource(Message& message, absl::string_view said_name, const AnyMessage
 
 }  // namespace
 
-Message ReadResponse(Variant variant, const RecordingWire::Written& written, const XdsBodies& bodies,
-                     std::vector<std::string>* violations) {
+Message ReadResponse(Variant variant, const RecordingWire::Written& written,
+                     const XdsBodies& bodies, std::vector<std::string>* violations) {
   Message message;
   message.bytes = written.bytes.size();
   const auto violation = [&](absl::string_view what) {
@@ -135,7 +143,8 @@ Message ReadResponse(Variant variant, const RecordingWire::Written& written, con
       if (resource.version().empty()) violation(absl::StrCat(resource.name(), " has no version"));
       AddResource(message, resource.name(), resource.resource(), bodies, violations);
       const auto tag = bodies.TagOfVersion(type_url, resource.name(), resource.version());
-      if (tag != message.resources[resource.name()]) violation(absl::StrCat(resource.name(), " has another's version"));
+      if (tag != message.resources[resource.name()])
+        violation(absl::StrCat(resource.name(), " has another's version"));
     }
     for (const std::string& name : response.removed_resources()) {
       if (message.resources.contains(name)) violation(absl::StrCat(name, " is there and removed"));
@@ -145,18 +154,23 @@ Message ReadResponse(Variant variant, const RecordingWire::Written& written, con
     const auto twice = std::adjacent_find(message.removed.begin(), message.removed.end());
     if (twice != message.removed.end()) violation(absl::StrCat(*twice, " is removed twice"));
   }
-  if (type_url != written.type->type_url()) violation(absl::StrCat("a response of type ", type_url));
-  if (message.nonce.empty() || message.nonce != written.nonce) violation("no nonce, or another than announced");
+  if (type_url != written.type->type_url())
+    violation(absl::StrCat("a response of type ", type_url));
+  if (message.nonce.empty() || message.nonce != written.nonce)
+    violation("no nonce, or another than announced");
   if (message.version.empty()) violation("no version");
-  if (written.announced_size != written.bytes.size()) violation("its size is not the announced one");
-  if (written.resource_count != message.resources.size()) violation("its count is not the announced one");
+  if (written.announced_size != written.bytes.size())
+    violation("its size is not the announced one");
+  if (written.resource_count != message.resources.size())
+    violation("its count is not the announced one");
   return message;
 }
 
 void WireCheck::Violation(const Message& message, absl::string_view what) {
-  violations_->push_back(absl::StrCat(message.type->short_name(), " ", message.nonce, " {",
-                                      absl::StrJoin(message.resources, " ", absl::PairFormatter("=")), " -",
-                                      absl::StrJoin(message.removed, " -"), "}: ", what));
+  violations_->push_back(
+      absl::StrCat(message.type->short_name(), " ", message.nonce, " {",
+                   absl::StrJoin(message.resources, " ", absl::PairFormatter("=")), " -",
+                   absl::StrJoin(message.removed, " -"), "}: ", what));
 }
 
 void WireCheck::Settle(State& state, const Request& request) {
@@ -259,8 +273,8 @@ void WireCheck::OnResponse(const Message& message) {
   std::vector<std::string> clusters;  // that differ from what the client has
   for (const auto& [name, tag] : message.resources) {
     const auto has = state.has.find(name);
-    if (!full_state || state.anything || state.all_asked || state.unknown.contains(name) || has == state.has.end() ||
-        has->second != tag) {
+    if (!full_state || state.anything || state.all_asked || state.unknown.contains(name) ||
+        has == state.has.end() || has->second != tag) {
       clusters.push_back(name);
     }
   }
@@ -274,15 +288,17 @@ void WireCheck::OnResponse(const Message& message) {
     state.asked.clear();
   } else {
     for (const auto& [name, tag] : message.resources) {
-      if (!may_send(name, tag)) Violation(message, absl::StrCat("the client has ", name, "=", tag, " (C8)"));
+      if (!may_send(name, tag))
+        Violation(message, absl::StrCat("the client has ", name, "=", tag, " (C8)"));
       state.has[name] = tag;
       state.mentioned.insert(name);
       state.unknown.erase(name);
       state.asked.erase(name);
     }
     for (const std::string& name : message.removed) {
-      const bool may_have = state.has.contains(name) || state.unknown.contains(name) || state.asked.contains(name) ||
-                            state.anything || state.all_asked || (came_back_ && !state.mentioned.contains(name));
+      const bool may_have = state.has.contains(name) || state.unknown.contains(name) ||
+                            state.asked.contains(name) || state.anything || state.all_asked ||
+                            (came_back_ && !state.mentioned.contains(name));
       state.mentioned.insert(name);
       if (!may_have) Violation(message, absl::StrCat("the client does not have ", name));
       state.has.erase(name);
@@ -343,7 +359,8 @@ std::string Encode(const DeltaRequest& request, const TestNode* node) {
   message.set_type_url(request.type_url);
   for (const std::string& name : request.subscribe) message.add_resource_names_subscribe(name);
   for (const std::string& name : request.unsubscribe) message.add_resource_names_unsubscribe(name);
-  for (const auto& [name, version] : request.initial) (*message.mutable_initial_resource_versions())[name] = version;
+  for (const auto& [name, version] : request.initial)
+    (*message.mutable_initial_resource_versions())[name] = version;
   message.set_response_nonce(request.nonce);
   if (request.error.has_value()) message.mutable_error_detail()->set_message(*request.error);
   return message.SerializeAsString();

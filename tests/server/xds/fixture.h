@@ -54,7 +54,9 @@ class RecordingObserver : public StreamObserver {
   void OnConnected(const ClientInfo& client, Variant variant) override { ++connected; }
   void OnDisconnected(const ClientInfo& client, Variant variant) override { ++disconnected; }
   void OnWrite(const ClientInfo& client, const Response& response) override { ++writes; }
-  void OnEvent(const ClientInfo& client, const SessionEvent& event) override { events.push_back(event); }
+  void OnEvent(const ClientInfo& client, const SessionEvent& event) override {
+    events.push_back(event);
+  }
 
   int connected = 0;
   int disconnected = 0;
@@ -62,7 +64,8 @@ class RecordingObserver : public StreamObserver {
   std::vector<SessionEvent> events;
 };
 
-// All that a daemon has around its streams, with a clock and timers of the test's. Not synchronised.
+// All that a daemon has around its streams, with a clock and timers of the test's. Not
+// synchronised.
 class Server {
  public:
   // An edit of what is published; without a tag the resource is taken out.
@@ -115,24 +118,26 @@ class Server {
 struct Message {
   const ResourceType* type = nullptr;
   std::string nonce;
-  std::string version;        // version_info or system_version_info
-  std::string control_plane;  // its identifier, "" if absent
+  std::string version;                           // version_info or system_version_info
+  std::string control_plane;                     // its identifier, "" if absent
   std::map<std::string, std::string> resources;  // name -> tag
   std::map<std::string, std::vector<std::string>> endpoints_of;  // of clusters: what they refer to
   std::vector<std::string> removed;
   size_t bytes = 0;
 };
 
-// Reads what was written; adds to `violations` what no response may be, whatever came before it: unknown bytes (every
-// body must be one of `bodies`), another type in an Any (XDS C6), a name twice or in both lists (D12), no nonce (C3), no
-// version (D10), an announced size or count that is not the real one.
-Message ReadResponse(Variant variant, const RecordingWire::Written& written, const XdsBodies& bodies,
-                     std::vector<std::string>* violations);
+// Reads what was written; adds to `violations` what no response may be, whatever came before it:
+// unknown bytes (every body must be one of `bodies`), another type in an Any (XDS C6), a name twice
+// or in both lists (D12), no nonce (C3), no version (D10), an announced size or count that is not
+// the real one.
+Message ReadResponse(Variant variant, const RecordingWire::Written& written,
+                     const XdsBodies& bodies, std::vector<std::string>* violations);
 
-// What a client has seen of one stream, so that each message can be held against what went before: nonces are distinct
-// (C3), the first response says who the server is (C9), nothing comes for a type that was not asked for (C7, C13), nothing
-// is sent that the client has, unless something asks for it (C8): a new name or one that is asked for again (W10, D2), a
-// refusal, a cluster before its endpoints (W13, D11), a subscription made afresh (W4, W5).
+// What a client has seen of one stream, so that each message can be held against what went before:
+// nonces are distinct (C3), the first response says who the server is (C9), nothing comes for a
+// type that was not asked for (C7, C13), nothing is sent that the client has, unless something asks
+// for it (C8): a new name or one that is asked for again (W10, D2), a refusal, a cluster before its
+// endpoints (W13, D11), a subscription made afresh (W4, W5).
 class WireCheck {
  public:
   WireCheck(Variant variant, std::set<std::string>* nonces, std::vector<std::string>* violations)
@@ -142,19 +147,20 @@ class WireCheck {
     const ResourceType* type = nullptr;
     bool error = false;
     std::string nonce;
-    std::string version;              // SotW
-    std::vector<std::string> names;   // SotW: all; delta: subscribed
-    std::vector<std::string> dropped;  // delta: unsubscribed
+    std::string version;                         // SotW
+    std::vector<std::string> names;              // SotW: all; delta: subscribed
+    std::vector<std::string> dropped;            // delta: unsubscribed
     std::map<std::string, std::string> initial;  // delta: name -> tag or any text
   };
   void OnRequest(const Request& request);
   void OnResponse(const Message& message);
   // The next message of the type may repeat what the client has.
   void AllowAll(const ResourceType* type) { types_[type].all_asked = true; }
-  // The resource is deleted, which a SotW client of this type is not told (W9): it may be sent again when it is there
-  // again, although the client has it.
+  // The resource is deleted, which a SotW client of this type is not told (W9): it may be sent
+  // again when it is there again, although the client has it.
   void OnDeleted(const ResourceType* type, const std::string& name) {
-    if (variant_ == Variant::kSotw && !type->full_state_in_sotw()) types_[type].unknown.insert(name);
+    if (variant_ == Variant::kSotw && !type->full_state_in_sotw())
+      types_[type].unknown.insert(name);
   }
 
  private:
@@ -169,7 +175,8 @@ class WireCheck {
     std::set<std::string> asked;             // asked for, whatever the client has
     bool all_asked = false;                  // everything is, once
     bool anything = false;                   // what it has is not known: from before the stream
-    std::set<std::string> mentioned;         // on this stream; of others an earlier one may have left something (D3)
+    std::set<std::string>
+        mentioned;  // on this stream; of others an earlier one may have left something (D3)
     std::map<std::string, Message> unanswered;
   };
   bool Covers(const State& state, const std::string& name) const {

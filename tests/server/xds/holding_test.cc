@@ -1,7 +1,6 @@
 #include "server/xds/holding.h"
 
 #include <catch2/catch.hpp>
-
 #include <map>
 #include <memory>
 #include <random>
@@ -16,7 +15,8 @@ namespace signalbox {
 namespace {
 
 FragmentPtr Make(const std::string& name, const std::string& body) {
-  return std::make_shared<const Fragment>("type.googleapis.com/t", name, body, Sha256(body), ResourceReferences{});
+  return std::make_shared<const Fragment>("type.googleapis.com/t", name, body, Sha256(body),
+                                          ResourceReferences{});
 }
 
 TEST_CASE("what a client has is told apart", "[holding]") {
@@ -75,9 +75,10 @@ TEST_CASE("random changes do to a holding what they do to a map", "[holding]") {
     for (unsigned i = 0; i < 1 + random() % 5; ++i) {
       const std::string name = absl::StrCat("n", random() % 70);
       const unsigned kind = random() % 4;
-      changes.insert_or_assign(name, kind == 0   ? Held::Absent()
-                                     : kind == 1 ? Held::Unknown()
-                                                 : Held::Content(Make(name, absl::StrCat(random() % 2))));
+      changes.insert_or_assign(name, kind == 0 ? Held::Absent()
+                                     : kind == 1
+                                         ? Held::Unknown()
+                                         : Held::Content(Make(name, absl::StrCat(random() % 2))));
     }
     std::vector<Holding::Exception> list(changes.rbegin(), changes.rend());
     holding.Set(list);

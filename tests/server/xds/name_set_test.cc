@@ -1,7 +1,6 @@
 #include "server/xds/name_set.h"
 
 #include <catch2/catch.hpp>
-
 #include <memory>
 #include <string>
 #include <thread>

@@ -1,7 +1,6 @@
 #include "server/xds/node_memory.h"
 
 #include <catch2/catch.hpp>
-
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +15,9 @@ NodeMemory With(const std::string& name) {
   return memory;
 }
 
-std::string NameIn(const NodeMemory& memory) { return memory.empty() ? "" : memory.types.at("cluster").unsettled.at(0); }
+std::string NameIn(const NodeMemory& memory) {
+  return memory.empty() ? "" : memory.types.at("cluster").unsettled.at(0);
+}
 
 TEST_CASE("a client's memory is found by its id and its build", "[node_memory]") {
   NodeMemories memories;
@@ -33,7 +34,8 @@ TEST_CASE("a client's memory is found by its id and its build", "[node_memory]")
 
 TEST_CASE("the least recently used memory goes first", "[node_memory]") {
   NodeMemories memories;
-  for (size_t i = 0; i < limits::kMaxRememberedNodes; ++i) memories.Keep(absl::StrCat("n", i), "", With("x"));
+  for (size_t i = 0; i < limits::kMaxRememberedNodes; ++i)
+    memories.Keep(absl::StrCat("n", i), "", With("x"));
   // n0 is used, n1 is written; n2 is the oldest now.
   CHECK_FALSE(memories.Recall("n0", "").empty());
   memories.Keep("n1", "", With("y"));

@@ -1,8 +1,7 @@
 #include "server/xds/refusals.h"
 
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -19,14 +18,16 @@ namespace signalbox {
 namespace {
 
 FragmentPtr Make(const std::string& name, const std::string& body) {
-  return std::make_shared<const Fragment>("type.googleapis.com/t", name, body, Sha256(body), ResourceReferences{});
+  return std::make_shared<const Fragment>("type.googleapis.com/t", name, body, Sha256(body),
+                                          ResourceReferences{});
 }
 
 std::string NameOf(int i) { return absl::StrCat("n", 100 + i); }
 
 Held NothingBefore(const std::string&) { return Held::Absent(); }
 
-// A client that refuses whatever carries a guilty one and tells no name, and a server that sends what Refusals lets it.
+// A client that refuses whatever carries a guilty one and tells no name, and a server that sends
+// what Refusals lets it.
 struct Trial {
   int responses = 1;  // the one that is refused first counts
   std::set<int> delivered;
@@ -70,7 +71,9 @@ Trial Run(int n, const std::set<int>& guilty) {
     } else {
       for (const auto& suspect : response) trial.delivered.insert(numbers[suspect.name]);
       convict(refusals.OnAck(
-          [&](const std::string& name, const std::string&) { return trial.delivered.contains(numbers[name]); },
+          [&](const std::string& name, const std::string&) {
+            return trial.delivered.contains(numbers[name]);
+          },
           NothingBefore));
     }
   }
@@ -139,7 +142,8 @@ TEST_CASE("a cause is named by its whole name followed by a colon", "[refusals]"
 
 TEST_CASE("who is named is guilty at once, the others are not tried", "[refusals]") {
   Refusals refusals;
-  const auto guilty = refusals.OnNack({{"a", "1"}, {"b", "1"}, {"c", "1"}}, "cluster(s) b: bad, c: bad", NothingBefore);
+  const auto guilty = refusals.OnNack({{"a", "1"}, {"b", "1"}, {"c", "1"}},
+                                      "cluster(s) b: bad, c: bad", NothingBefore);
   CHECK(guilty == std::vector<std::string>{"b", "c"});
   CHECK_FALSE(refusals.trying());
   CHECK(refusals.Find("a", "1") == nullptr);
@@ -164,7 +168,8 @@ TEST_CASE("content that is not the target's any more is neither refused nor trie
   Refusals refusals;
   const FragmentPtr a = Make("a", "1"), b = Make("b", "1"), c = Make("c", "1"), d = Make("d", "1");
   refusals.OnNack({{"a", a->version()}}, "no", NothingBefore);
-  refusals.OnNack({{"b", b->version()}, {"c", c->version()}, {"d", d->version()}}, "no", NothingBefore);
+  refusals.OnNack({{"b", b->version()}, {"c", c->version()}, {"d", d->version()}}, "no",
+                  NothingBefore);
   CHECK(refusals.trying());
   CHECK(refusals.Withheld("c", c->version()));
   refusals.OnTarget(*TypeSet::Of({Make("a", "2"), b, Make("c", "2"), d}));
@@ -172,10 +177,14 @@ TEST_CASE("content that is not the target's any more is neither refused nor trie
   CHECK_FALSE(refusals.Withheld("c", c->version()));
   CHECK(refusals.Withheld("d", d->version()));
   // What is left follows from nobody's innocence: c may have been the cause.
-  CHECK(refusals.OnAck([](const std::string& name, const std::string&) { return name == "b"; }, NothingBefore).empty());
+  CHECK(refusals
+            .OnAck([](const std::string& name, const std::string&) { return name == "b"; },
+                   NothingBefore)
+            .empty());
   CHECK(refusals.trying());
   CHECK_FALSE(refusals.Withheld("d", d->version()));
-  CHECK(refusals.OnAck([](const std::string&, const std::string&) { return true; }, NothingBefore).empty());
+  CHECK(refusals.OnAck([](const std::string&, const std::string&) { return true; }, NothingBefore)
+            .empty());
   CHECK_FALSE(refusals.trying());
   CHECK(refusals.empty());
 }

@@ -1,43 +1,52 @@
-// Runs every file of sequences/ against each variant that it names, over a Stream with a wire and a clock of the test's.
+// Runs every file of sequences/ against each variant that it names, over a Stream with a wire and a
+// clock of the test's.
 //
-// A sequence is a text, a step a line; `#` begins a comment, `sotw: ` and `delta: ` before a step let only that variant
-// take it, `{1..9}` in a word stands for nine words. The head says what it proves and which variants it is for:
+// A sequence is a text, a step a line; `#` begins a comment, `sotw: ` and `delta: ` before a step
+// let only that variant take it, `{1..9}` in a word stands for nine words. The head says what it
+// proves and which variants it is for:
 //   proves: W2 S-6b
 //   variants: sotw delta
 //
-// XDS is one of CDS EDS LDS RDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB of it).
-//   publish [-]TYPE/NAME=TAG>REF,REF ...  the next revision; a cluster takes endpoints by its own name unless REF is
-//                                         `static`; a route's REF is a cluster, a listener's cluster/NAME or route/NAME
+// XDS is one of CDS EDS LDS RDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB
+// of it).
+//   publish [-]TYPE/NAME=TAG>REF,REF ...  the next revision; a cluster takes endpoints by its own
+//   name unless REF is
+//                                         `static`; a route's REF is a cluster, a listener's
+//                                         cluster/NAME or route/NAME
 //   publish-each ...                      a revision for each word
-//   node ID AGENT VERSION                 who the client is, from its next stream on; `node -`: it does not say
-//   ask XDS NAME,NAME                     a request for exactly these names from now on, as the variant says it; without
+//   node ID AGENT VERSION                 who the client is, from its next stream on; `node -`: it
+//   does not say ask XDS NAME,NAME                     a request for exactly these names from now
+//   on, as the variant says it; without
 //                                         names, as the first one of a type, the legacy wildcard
-//   c> XDS KEY=VALUE ...                  a request. Keys: names= (SotW; all names, kept until changed), sub= unsub=
-//                                         initial=NAME:TAG (delta), nonce=last|none|nK|XDS:last|TEXT
-//                                         version=acked|sent|none|TEXT error="text"; `""` is the empty name;
-//                                         `c> url:TYPE_URL` names any type. Without nonce= the newest one of the type
-//                                         goes along, without version= the one acknowledged last.
+//   c> XDS KEY=VALUE ...                  a request. Keys: names= (SotW; all names, kept until
+//   changed), sub= unsub=
+//                                         initial=NAME:TAG (delta),
+//                                         nonce=last|none|nK|XDS:last|TEXT
+//                                         version=acked|sent|none|TEXT error="text"; `""` is the
+//                                         empty name; `c> url:TYPE_URL` names any type. Without
+//                                         nonce= the newest one of the type goes along, without
+//                                         version= the one acknowledged last.
 //   c> garbage                            bytes that are no request
-//   ack XDS [nK] / nack XDS [nK] "text"   answers the newest response of the type, or its K-th on this stream
-//   judge XDS TAG "text"                  from now on the client acknowledges by itself, and refuses what carries TAG
-//   s> XDS NAME=TAG -NAME ...             the next message, exactly (a removal is -NAME); `s>+`: one or more messages
+//   ack XDS [nK] / nack XDS [nK] "text"   answers the newest response of the type, or its K-th on
+//   this stream judge XDS TAG "text"                  from now on the client acknowledges by
+//   itself, and refuses what carries TAG s> XDS NAME=TAG -NAME ...             the next message,
+//   exactly (a removal is -NAME); `s>+`: one or more messages
 //                                         below 4 MiB which together are that
-//   repeats XDS                           the rule under test has the next message of the type repeat what the client has
-//   rounds XDS N                          at most N messages of the type came since `judge`
-//   holds XDS NAME=TAG ...                what the client ends up with, exactly
+//   repeats XDS                           the rule under test has the next message of the type
+//   repeat what the client has rounds XDS N                          at most N messages of the type
+//   came since `judge` holds XDS NAME=TAG ...                what the client ends up with, exactly
 //   silence                               nothing else came
 //   stall / resume                        the client does not read; it reads again
 //   advance 2s                            time passes
 //   fails CODE                            the stream was ended with that code
-//   event KIND TYPE NAME ...              happened since the last such line: ack nack convicted released oversized
-//   status STATE / status XDS STATE       what is known of the node, of one type
-//   reconnect / restart                   a new stream of the same client; of a daemon that knows nothing of before
-//   repeat N STEP                         the step, N times
-// At the end of a file, and before reconnect and restart, nothing else may have come. Every message is held against
-// WireCheck and ReadResponse (fixture.h).
-#include <catch2/catch.hpp>
-
+//   event KIND TYPE NAME ...              happened since the last such line: ack nack convicted
+//   released oversized status STATE / status XDS STATE       what is known of the node, of one type
+//   reconnect / restart                   a new stream of the same client; of a daemon that knows
+//   nothing of before repeat N STEP                         the step, N times
+// At the end of a file, and before reconnect and restart, nothing else may have come. Every message
+// is held against WireCheck and ReadResponse (fixture.h).
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -66,7 +75,8 @@ using Words = std::vector<std::string>;
 // "a{1..3}=x" -> a1=x a2=x a3=x
 Words Expand(const std::string& word) {
   const size_t open = word.find('{'), dots = word.find("..", open), close = word.find('}', open);
-  if (open == std::string::npos || dots == std::string::npos || close == std::string::npos) return {word};
+  if (open == std::string::npos || dots == std::string::npos || close == std::string::npos)
+    return {word};
   Words words;
   const int last = std::atoi(word.c_str() + dots + 2);
   for (int i = std::atoi(word.c_str() + open + 1); i <= last; ++i) {
@@ -82,7 +92,8 @@ Words Split(absl::string_view line) {
   bool quoted = false, any = false;
   const auto end = [&] {
     if (!any) return;
-    for (std::string& each : word.find('"') == std::string::npos ? Expand(word) : Words{word}) words.push_back(each);
+    for (std::string& each : word.find('"') == std::string::npos ? Expand(word) : Words{word})
+      words.push_back(each);
     word.clear();
     any = false;
   };
@@ -148,7 +159,8 @@ class Runner {
     for (absl::string_view line : absl::StrSplit(script, '\n')) {
       ++number;
       line = absl::StripAsciiWhitespace(line);
-      if (line.empty() || line[0] == '#' || absl::StartsWith(line, "proves:") || absl::StartsWith(line, "variants:")) {
+      if (line.empty() || line[0] == '#' || absl::StartsWith(line, "proves:") ||
+          absl::StartsWith(line, "variants:")) {
         continue;
       }
       at_ = absl::StrCat(file_, ":", number, " (", VariantName(variant_), "): ", line);
@@ -222,7 +234,8 @@ class Runner {
     } else if (verb == "node") {
       node_.reset();
       if (words.at(1) != "-") {
-        node_ = TestNode{words.at(1), words.size() > 2 ? words[2] : "", words.size() > 3 ? words[3] : ""};
+        node_ = TestNode{words.at(1), words.size() > 2 ? words[2] : "",
+                         words.size() > 3 ? words[3] : ""};
       }
     } else if (verb == "c>") {
       Send(words);
@@ -240,7 +253,8 @@ class Runner {
     } else if (verb == "holds") {
       std::map<std::string, std::string> wanted;
       for (size_t i = 2; i < words.size(); ++i) {
-        const std::pair<std::string, std::string> item = absl::StrSplit(words[i], absl::MaxSplits('=', 1));
+        const std::pair<std::string, std::string> item =
+            absl::StrSplit(words[i], absl::MaxSplits('=', 1));
         wanted.insert(item);
       }
       CHECK(Text(clients_[&Type(words.at(1))].holds) == Text(wanted));
@@ -283,8 +297,10 @@ class Runner {
       edit.remove = absl::ConsumePrefix(&word, "-");
       std::vector<std::string> parts = absl::StrSplit(word, '>');
       if (parts.size() > 1) edit.spec.refers_to = List(parts[1]);
-      const std::pair<std::string, std::string> item = absl::StrSplit(parts[0], absl::MaxSplits('=', 1));
-      const std::pair<std::string, std::string> key = absl::StrSplit(item.first, absl::MaxSplits('/', 1));
+      const std::pair<std::string, std::string> item =
+          absl::StrSplit(parts[0], absl::MaxSplits('=', 1));
+      const std::pair<std::string, std::string> key =
+          absl::StrSplit(item.first, absl::MaxSplits('/', 1));
       edit.spec.type = key.first;
       edit.spec.name = Unquote(key.second);
       edit.spec.tag = item.second;
@@ -302,7 +318,8 @@ class Runner {
   std::string NonceOf(const Client& client, const std::string& text) const {
     if (text == "none") return "";
     if (text == "last") return client.received.empty() ? "" : client.received.back().nonce;
-    if (absl::EndsWith(text, ":last")) return clients_.at(&Type(absl::StripSuffix(text, ":last"))).received.back().nonce;
+    if (absl::EndsWith(text, ":last"))
+      return clients_.at(&Type(absl::StripSuffix(text, ":last"))).received.back().nonce;
     int number;
     if (text[0] == 'n' && absl::SimpleAtoi(text.substr(1), &number)) {
       return client.received.at(static_cast<size_t>(number) - 1).nonce;
@@ -318,14 +335,17 @@ class Runner {
     }
     std::map<std::string, std::string> keys = {{"nonce", "last"}, {"version", "acked"}};
     for (size_t i = 2; i < words.size(); ++i) {
-      const std::pair<std::string, std::string> item = absl::StrSplit(words[i], absl::MaxSplits('=', 1));
-      REQUIRE(std::set<std::string>{"names", "sub", "unsub", "initial", "nonce", "version", "error"}.contains(item.first));
+      const std::pair<std::string, std::string> item =
+          absl::StrSplit(words[i], absl::MaxSplits('=', 1));
+      REQUIRE(std::set<std::string>{"names", "sub", "unsub", "initial", "nonce", "version", "error"}
+                  .contains(item.first));
       keys[item.first] = item.second;
     }
     if (absl::StartsWith(words[1], "url:")) {
       const std::string url = words[1].substr(4);
-      Deliver(variant_ == Variant::kSotw ? Encode(SotwRequest{url, List(keys["names"]), "", "", {}}, Node())
-                                         : Encode(DeltaRequest{url, List(keys["sub"]), {}, {}, "", {}}, Node()));
+      Deliver(variant_ == Variant::kSotw
+                  ? Encode(SotwRequest{url, List(keys["names"]), "", "", {}}, Node())
+                  : Encode(DeltaRequest{url, List(keys["sub"]), {}, {}, "", {}}, Node()));
       return;
     }
     const ResourceType& type = Type(words[1]);
@@ -339,10 +359,12 @@ class Runner {
     if (version == "sent") version = client.received.back().version;
     std::map<std::string, std::string> initial;
     for (const std::string& item : List(keys["initial"])) {
-      const std::pair<std::string, std::string> held = absl::StrSplit(item, absl::MaxSplits(':', 1));
+      const std::pair<std::string, std::string> held =
+          absl::StrSplit(item, absl::MaxSplits(':', 1));
       initial.insert(held);
     }
-    Request(type, client, NonceOf(client, keys["nonce"]), version, error, List(keys["sub"]), List(keys["unsub"]), initial);
+    Request(type, client, NonceOf(client, keys["nonce"]), version, error, List(keys["sub"]),
+            List(keys["unsub"]), initial);
   }
 
   void Ask(const Words& words) {
@@ -383,14 +405,17 @@ class Runner {
     Answer(type, client, *message, error);
   }
 
-  void Answer(const ResourceType& type, Client& client, const Message& message, const std::optional<std::string>& error) {
+  void Answer(const ResourceType& type, Client& client, const Message& message,
+              const std::optional<std::string>& error) {
     Apply(type, client, message, error);
     if (!error.has_value()) client.acked_version = message.version;
     Request(type, client, message.nonce, client.acked_version, error, {}, {}, {});
   }
 
-  // As Envoy does: what is named as the cause is left out of what is applied; where nothing is named, nothing is applied.
-  void Apply(const ResourceType& type, Client& client, const Message& message, const std::optional<std::string>& error) {
+  // As Envoy does: what is named as the cause is left out of what is applied; where nothing is
+  // named, nothing is applied.
+  void Apply(const ResourceType& type, Client& client, const Message& message,
+             const std::optional<std::string>& error) {
     std::set<std::string> named;
     if (error.has_value()) {
       for (const auto& [name, tag] : message.resources) {
@@ -399,7 +424,8 @@ class Runner {
       if (named.empty()) return;
     }
     if (variant_ == Variant::kSotw && type.full_state_in_sotw()) {
-      std::erase_if(client.holds, [&](const auto& held) { return !message.resources.contains(held.first); });
+      std::erase_if(client.holds,
+                    [&](const auto& held) { return !message.resources.contains(held.first); });
     }
     for (const auto& [name, tag] : message.resources) {
       if (!named.contains(name)) client.holds[name] = tag;
@@ -407,8 +433,9 @@ class Runner {
     for (const std::string& name : message.removed) client.holds.erase(name);
   }
 
-  void Request(const ResourceType& type, Client& client, const std::string& nonce, const std::string& version,
-               const std::optional<std::string>& error, const Words& sub, const Words& unsub,
+  void Request(const ResourceType& type, Client& client, const std::string& nonce,
+               const std::string& version, const std::optional<std::string>& error,
+               const Words& sub, const Words& unsub,
                const std::map<std::string, std::string>& initial) {
     WireCheck::Request seen{&type, error.has_value(), nonce, version, client.names, unsub, initial};
     if (variant_ == Variant::kSotw) {
@@ -424,7 +451,8 @@ class Runner {
   }
 
   // The version of content that was published; any other text stands for itself.
-  std::string VersionOfTag(const ResourceType& type, const std::string& name, const std::string& tag) const {
+  std::string VersionOfTag(const ResourceType& type, const std::string& name,
+                           const std::string& tag) const {
     const auto found = versions_.find(absl::StrCat(type.short_name(), "/", name, "=", tag));
     return found == versions_.end() ? tag : found->second;
   }
@@ -466,19 +494,24 @@ class Runner {
   }
 
   void Judge(const Message& message, Client& client) {
-    const bool bad = std::any_of(message.resources.begin(), message.resources.end(),
-                                 [&](const auto& resource) { return resource.second == *client.bad_tag; });
+    const bool bad =
+        std::any_of(message.resources.begin(), message.resources.end(),
+                    [&](const auto& resource) { return resource.second == *client.bad_tag; });
     std::optional<std::string> error;
     if (bad) error = client.error;
     Apply(*message.type, client, message, error);
     if (!bad) client.acked_version = message.version;
-    WireCheck::Request seen{message.type, bad, message.nonce, client.acked_version, client.names, {}, {}};
+    WireCheck::Request seen{message.type, bad, message.nonce, client.acked_version, client.names,
+                            {},           {}};
     if (variant_ == Variant::kDelta) seen.names.clear();
     check_->OnRequest(seen);
     stream_->OnMessage(
         variant_ == Variant::kSotw
-            ? Encode(SotwRequest{message.type->type_url(), client.names, message.nonce, client.acked_version, error}, nullptr)
-            : Encode(DeltaRequest{message.type->type_url(), {}, {}, {}, message.nonce, error}, nullptr));
+            ? Encode(SotwRequest{message.type->type_url(), client.names, message.nonce,
+                                 client.acked_version, error},
+                     nullptr)
+            : Encode(DeltaRequest{message.type->type_url(), {}, {}, {}, message.nonce, error},
+                     nullptr));
   }
 
   static std::string Text(const std::map<std::string, std::string>& resources) {
@@ -499,7 +532,8 @@ class Runner {
         wanted.removed.push_back(words[i].substr(1));
         continue;
       }
-      const std::pair<std::string, std::string> item = absl::StrSplit(words[i], absl::MaxSplits('=', 1));
+      const std::pair<std::string, std::string> item =
+          absl::StrSplit(words[i], absl::MaxSplits('=', 1));
       wanted.resources.emplace(Unquote(item.first), item.second);
     }
     std::sort(wanted.removed.begin(), wanted.removed.end());
@@ -517,7 +551,8 @@ class Runner {
           INFO(resource.first);
           CHECK(got.resources.insert(resource).second);
         }
-        got.removed.insert(got.removed.end(), inbox_.front().removed.begin(), inbox_.front().removed.end());
+        got.removed.insert(got.removed.end(), inbox_.front().removed.begin(),
+                           inbox_.front().removed.end());
         CHECK(inbox_.front().bytes < size_t{4} << 20);
         inbox_.pop_front();
       }

@@ -1,8 +1,7 @@
 #include "server/xds/stream.h"
 
-#include <catch2/catch.hpp>
-
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,17 +31,22 @@ struct Peer {
   explicit Peer(Server* server, Variant of = Variant::kSotw)
       : variant(of), stream(server->Open(of, &wire)) {}
 
-  std::string Url(const std::string& type) const { return Bodies().registry().FindByShortName(type)->type_url(); }
+  std::string Url(const std::string& type) const {
+    return Bodies().registry().FindByShortName(type)->type_url();
+  }
 
   void Ask(const std::string& type, const std::vector<std::string>& names, const TestNode* node) {
-    stream->OnMessage(variant == Variant::kSotw ? Encode(SotwRequest{Url(type), names, "", "", {}}, node)
-                                                : Encode(DeltaRequest{Url(type), names, {}, {}, "", {}}, node));
-  }
-  void Answer(const Message& message, const std::vector<std::string>& names, const std::optional<std::string>& error) {
-    const std::string url = message.type->type_url();
     stream->OnMessage(variant == Variant::kSotw
-                          ? Encode(SotwRequest{url, names, message.nonce, message.version, error}, nullptr)
-                          : Encode(DeltaRequest{url, {}, {}, {}, message.nonce, error}, nullptr));
+                          ? Encode(SotwRequest{Url(type), names, "", "", {}}, node)
+                          : Encode(DeltaRequest{Url(type), names, {}, {}, "", {}}, node));
+  }
+  void Answer(const Message& message, const std::vector<std::string>& names,
+              const std::optional<std::string>& error) {
+    const std::string url = message.type->type_url();
+    stream->OnMessage(
+        variant == Variant::kSotw
+            ? Encode(SotwRequest{url, names, message.nonce, message.version, error}, nullptr)
+            : Encode(DeltaRequest{url, {}, {}, {}, message.nonce, error}, nullptr));
   }
   // The write in flight; it stays there until Written.
   std::optional<Message> Look() {
@@ -90,7 +94,8 @@ TEST_CASE("bytes that are no request end the stream", "[stream]") {
   Server server(&Bodies(), &clock);
   server.Publish({});
   for (const Variant variant : {Variant::kSotw, Variant::kDelta}) {
-    for (const std::string& bytes : {std::string("\xff\xff\xff\xff"), std::string(1000, '\x12'), std::string("GET / HTTP/1.1")}) {
+    for (const std::string& bytes : {std::string("\xff\xff\xff\xff"), std::string(1000, '\x12'),
+                                     std::string("GET / HTTP/1.1")}) {
       Peer peer(&server, variant);
       peer.stream->OnMessage(bytes);
       REQUIRE(peer.wire.finished.has_value());
@@ -149,7 +154,8 @@ TEST_CASE("one write is in flight at a time", "[stream]") {
   CHECK(peer.wire.violations.empty());
 }
 
-TEST_CASE("a client that does not read leaves one response behind, however much is published", "[stream]") {
+TEST_CASE("a client that does not read leaves one response behind, however much is published",
+          "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
   server.Publish({Put("cluster", "a", "0")});
@@ -160,7 +166,8 @@ TEST_CASE("a client that does not read leaves one response behind, however much 
     REQUIRE(first.has_value());
     peer.Answer(*first, {}, {});
     const int writes = server.observer().writes;
-    for (int i = 1; i <= 1000; ++i) server.Publish({Put("cluster", "a", absl::StrCat(static_cast<int>(variant), "-", i))});
+    for (int i = 1; i <= 1000; ++i)
+      server.Publish({Put("cluster", "a", absl::StrCat(static_cast<int>(variant), "-", i))});
     // The first of them is being written; time does not change that.
     CHECK(server.observer().writes == writes + 1);
     clock.Advance(absl::Minutes(10));
@@ -388,7 +395,8 @@ TEST_CASE("a reconnecting client may list very much", "[stream]") {
   server.Publish({Put("cluster", "n7", "1"), Put("cluster", "n8", "1")});
   Peer peer(&server, Variant::kDelta);
   DeltaRequest request{peer.Url("cluster"), {}, {}, {}, "", {}};
-  for (int i = 0; i < 50000; ++i) request.initial[absl::StrCat("n", i)] = "0123456789abcdef0123456789abcdef";
+  for (int i = 0; i < 50000; ++i)
+    request.initial[absl::StrCat("n", i)] = "0123456789abcdef0123456789abcdef";
   request.initial["n7"] = Bodies().Make("cluster", "n7", "1")->version();
   peer.stream->OnMessage(Encode(request, &kNode));
   const auto message = peer.Take();
@@ -402,12 +410,14 @@ TEST_CASE("whoever publishes, closes and answers at once does no harm", "[stream
   Server server(&Bodies(), &clock);
   server.Publish({Put("cluster", "a", "0")});
   std::vector<FragmentPtr> fragments;
-  for (int i = 0; i < 20; ++i) fragments.push_back(Bodies().Make("cluster", "a", absl::StrCat("t", i)));
+  for (int i = 0; i < 20; ++i)
+    fragments.push_back(Bodies().Make("cluster", "a", absl::StrCat("t", i)));
   for (int round = 0; round < 20; ++round) {
     Peer peer(&server, round % 2 == 0 ? Variant::kSotw : Variant::kDelta);
-    const std::string request = peer.variant == Variant::kSotw
-                                    ? Encode(SotwRequest{peer.Url("cluster"), {}, "", "", {}}, &kNode)
-                                    : Encode(DeltaRequest{peer.Url("cluster"), {}, {}, {}, "", {}}, &kNode);
+    const std::string request =
+        peer.variant == Variant::kSotw
+            ? Encode(SotwRequest{peer.Url("cluster"), {}, "", "", {}}, &kNode)
+            : Encode(DeltaRequest{peer.Url("cluster"), {}, {}, {}, "", {}}, &kNode);
     std::atomic<bool> done = false;
     std::thread publisher([&] {
       for (int i = 0; i < 20; ++i) {
