@@ -68,6 +68,15 @@ void Refusals::OnTarget(const TypeSet& target) {
   FilterTrial(is_target);
 }
 
+bool Refusals::LoseLastGood(absl::string_view name, absl::string_view version) {
+  const auto found = refused_.find(name);
+  if (found == refused_.end() || found->second.last_good == nullptr) return false;
+  if (found->second.last_good->version() != version) return false;
+  found->second.last_good = nullptr;
+  found->second.may_hold = true;
+  return true;
+}
+
 const Refusal* Refusals::Find(absl::string_view name, absl::string_view version) const {
   const auto found = refused_.find(name);
   return found != refused_.end() && found->second.version == version ? &found->second : nullptr;

@@ -69,6 +69,10 @@ class Refusals {
   // A refusal that an earlier stream of the same node met.
   void Remember(Refusal refusal) { refused_.insert_or_assign(refusal.name, std::move(refusal)); }
 
+  // This content was refused too: if it is what goes in the place of something refused, that has no last good content
+  // any more. Returns whether it is.
+  bool LoseLastGood(absl::string_view name, absl::string_view version);
+
   // The refusal of exactly this content; null when it is not refused.
   const Refusal* Find(absl::string_view name, absl::string_view version) const;
   // Whether this content waits for its turn to be tried.

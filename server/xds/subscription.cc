@@ -394,14 +394,14 @@ void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried
     if (fragment == nullptr) continue;
     if (NamesAsCause(error, name)) {
       named = true;
-    } else if (Covers(name) && acked_.Get(name).fragment() == nullptr) {
+    } else if (Covers(name) && !acked_.Get(name).Is(fragment.get())) {
       applied.emplace_back(name, fragment);
     }
   }
   if (!named) return;
   std::vector<Holding::Exception> unknown;
   for (auto& [name, fragment] : applied) {
-    if (acked_.Get(name).absent()) unknown.emplace_back(name, Held::Unknown());
+    unknown.emplace_back(name, Held::Unknown());
     applied_.insert_or_assign(name, std::move(fragment));
   }
   acked_.Set(std::move(unknown));
@@ -440,15 +440,25 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
       others_suspected = true;
       continue;
     }
+    // A full state cannot be sent without what the client may have (XDS W8): if that is named as
+    // the cause, the rest was applied and is not sent again.
+    if (taken.back().full != nullptr && NamesAsCause(error, name)) {
+      const Held good = LastGood(name);
+      rest_applied |= good.fragment() == nullptr && !good.absent();
+    }
     if (refusals_.Find(name, fragment->version()) != nullptr) {
-      // It was sent although it is refused (XDS W8), which explains this refusal. The rest cannot
-      // be sent without it; where it is named as the cause, the rest was applied.
+      // It was sent although it is refused, which explains this refusal.
       others_suspected = true;
-      rest_applied |= taken.back().full != nullptr && NamesAsCause(error, name);
+      continue;
+    }
+    unknown.insert(name);
+    if (refusals_.LoseLastGood(name, fragment->version())) {
+      // What went in the place of what is refused is not good either.
+      applied_.erase(name);
+      others_suspected = true;
       continue;
     }
     suspects.push_back({name, fragment->version()});
-    unknown.insert(name);
   }
   if (rest_applied) {
     std::vector<Holding::Exception> applied;
@@ -465,14 +475,19 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
     undecided_ = true;
   } else {
     // Maybe nothing of it was applied: not the removals either, nor what was asked for once more.
+    // And of what the client had before, it does not say any more that it has it.
+    std::vector<Holding::Exception> forgotten;
     for (const auto& [name, fragment] : carried) {
-      if (!is_judged(name)) continue;
+      if (!is_judged(name) || unknown.contains(name)) continue;
       if (fragment == nullptr) {
         unknown.insert(name);
-      } else if (taken.back().full == nullptr && !unknown.contains(name)) {
-        resend_.insert(name);
+      } else if (taken.back().full == nullptr) {
+        unknown.insert(name);
+        forgotten.emplace_back(name, Held::Unknown());
+        applied_.insert_or_assign(name, fragment);
       }
     }
+    acked_.Set(std::move(forgotten));
   }
   std::vector<Holding::Exception> marks;
   marks.reserve(unknown.size());

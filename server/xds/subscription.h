@@ -217,8 +217,8 @@ class Subscription {
 
   Holding sent_;
   Holding acked_;
-  // What came with refused responses that named others as the cause, under names of which `acked_`
-  // knows nothing.
+  // What came with refused responses that named others as the cause; `acked_` says unknown for these
+  // names.
   std::map<std::string, FragmentPtr, std::less<>> applied_;
   std::deque<InFlight> in_flight_;
   bool continuing_ = false;
