@@ -363,11 +363,18 @@ void Subscription::FindCarried(const std::vector<InFlight>& taken,
                                std::set<std::string>* unanswered) const {
   const InFlight& refused = taken.back();
   if (refused.full != nullptr) {
-    // A full state repeats what those before it brought.
+    // A full state repeats what those before it brought, and removes what they removed.
     for (const InFlight& response : taken) {
       for (const Change& change : response.changes) {
         carried->insert_or_assign(change.name, nullptr);
       }
+    }
+    TypeSet::VisitDifferences(*acked_.base(), *refused.full,
+                              [&](const FragmentPtr* before, const FragmentPtr* after) {
+                                if (after == nullptr) carried->emplace((*before)->name(), nullptr);
+                              });
+    for (const auto& [name, held] : acked_.exceptions()) {
+      if (!held.absent()) carried->emplace(name, nullptr);
     }
     refused.full->ForEach([&](const FragmentPtr& fragment) {
       const bool told = refused.names == nullptr || refused.names->Contains(fragment->name());

@@ -476,11 +476,13 @@ std::string Run(unsigned seed, int steps) {
     }
     if (step % 40 != 0) continue;
     trace.push_back("rests");
-    // Long enough for everything that waits for a cluster that will never be acknowledged.
-    for (int i = 0; i < 30; ++i) {
+    // Long enough for everything that waits, one after the other, for clusters that will never be
+    // acknowledged.
+    for (int quiet = 0, rounds = 0; quiet < 3 && rounds < 200; ++rounds) {
       bool any = false;
       for (const auto& client : clients) any |= client->CatchUp();
-      if (!any) advance(absl::Seconds(3));
+      quiet = any ? 0 : quiet + 1;
+      if (!any) advance(absl::Seconds(21));
     }
     for (const auto& client : clients) {
       if (!client->violations().empty()) return failure(client->violations());
