@@ -90,12 +90,11 @@ bool Refusals::Withheld(absl::string_view name, absl::string_view version) const
   return false;
 }
 
-void Refusals::PushHalves(std::vector<Suspect> suspects) {
+std::pair<Refusals::Group, Refusals::Group> Refusals::Halves(std::vector<Suspect> suspects) {
   const auto middle = suspects.begin() + static_cast<ptrdiff_t>(suspects.size() / 2);
   Group second{{std::make_move_iterator(middle), std::make_move_iterator(suspects.end())}, true};
   suspects.erase(middle, suspects.end());
-  groups_.push_front(std::move(second));
-  groups_.push_front({std::move(suspects), false});
+  return {Group{std::move(suspects), false}, std::move(second)};
 }
 
 std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects,
@@ -115,29 +114,40 @@ std::vector<Refusals::Suspect> Refusals::Accuse(std::vector<Suspect> suspects,
   if (!named.empty()) return named;
   if (suspects.size() <= 1) return suspects;
   trial_error_ = std::string(error);
-  PushHalves(std::move(suspects));
+  auto [first, second] = Halves(std::move(suspects));
+  groups_.push_front(std::move(second));
+  groups_.push_front(std::move(first));
   return {};
 }
 
 std::vector<Refusals::Suspect> Refusals::Acquit(const std::vector<Suspect>& innocent) {
-  std::vector<Suspect>& front = groups_.front().suspects;
-  front.erase(
-      std::remove_if(front.begin(), front.end(),
-                     [&](const Suspect& s) { return FindSuspect(innocent, s.name) != nullptr; }),
-      front.end());
   std::vector<Suspect> guilty;
-  while (!groups_.empty() && groups_.front().suspects.empty()) {
-    groups_.pop_front();
-    if (groups_.empty() || !groups_.front().guilty_if_previous_innocent) break;
+  for (auto group = groups_.begin(); group != groups_.end();) {
+    std::vector<Suspect>& suspects = group->suspects;
+    suspects.erase(
+        std::remove_if(suspects.begin(), suspects.end(),
+                       [&](const Suspect& s) { return FindSuspect(innocent, s.name) != nullptr; }),
+        suspects.end());
+    if (!suspects.empty()) {
+      ++group;
+      continue;
+    }
+    group = groups_.erase(group);
+    if (group == groups_.end() || !group->guilty_if_previous_innocent) continue;
     // The refusal was of both groups and the other one is innocent.
-    std::vector<Suspect> rest = std::move(groups_.front().suspects);
-    groups_.pop_front();
+    std::vector<Suspect> rest = std::move(group->suspects);
+    group = groups_.erase(group);
+    rest.erase(
+        std::remove_if(rest.begin(), rest.end(),
+                       [&](const Suspect& s) { return FindSuspect(innocent, s.name) != nullptr; }),
+        rest.end());
     if (rest.size() == 1) {
       guilty.push_back(std::move(rest.front()));
-    } else {
-      PushHalves(std::move(rest));
+    } else if (!rest.empty()) {
+      auto [first, second] = Halves(std::move(rest));
+      group = groups_.insert(group, std::move(second));
+      group = std::next(groups_.insert(group, std::move(first)), 2);
     }
-    break;
   }
   return guilty;
 }

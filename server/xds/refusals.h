@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -50,9 +52,13 @@ class Refusals {
   std::vector<std::string> OnAck(Acked&& acked, LastGood&& last_good) {
     if (groups_.empty()) return {};
     std::vector<Suspect> innocent;
-    for (const Suspect& suspect : groups_.front().suspects) {
-      if (acked(suspect.name, suspect.version)) innocent.push_back(suspect);
+    for (const Group& group : groups_) {
+      for (const Suspect& suspect : group.suspects) {
+        if (acked(suspect.name, suspect.version)) innocent.push_back(suspect);
+      }
     }
+    std::sort(innocent.begin(), innocent.end(),
+              [](const Suspect& a, const Suspect& b) { return a.name < b.name; });
     return Convict(Acquit(innocent), trial_error_, last_good);
   }
 
@@ -69,8 +75,8 @@ class Refusals {
   // A refusal that an earlier stream of the same node met.
   void Remember(Refusal refusal) { refused_.insert_or_assign(refusal.name, std::move(refusal)); }
 
-  // This content was refused too: if it is what goes in the place of something refused, that has no last good content
-  // any more. Returns whether it is.
+  // This content was refused too: if it is what goes in the place of something refused, that has no
+  // last good content any more. Returns whether it is.
   bool LoseLastGood(absl::string_view name, absl::string_view version);
 
   // The refusal of exactly this content; null when it is not refused.
@@ -92,9 +98,9 @@ class Refusals {
 
   // Sorts suspects into guilty (returned) and groups to be tried.
   std::vector<Suspect> Accuse(std::vector<Suspect> suspects, absl::string_view error);
-  // Takes the innocent from the front group; returns who is guilty because nobody else is left.
+  // Takes the innocent from all groups; returns who is guilty because nobody else is left.
   std::vector<Suspect> Acquit(const std::vector<Suspect>& innocent);
-  void PushHalves(std::vector<Suspect> suspects);
+  static std::pair<Group, Group> Halves(std::vector<Suspect> suspects);
   // Keeps only what `keep(name, version)` wants kept.
   using Keep = absl::FunctionRef<bool(const std::string& name, const std::string& version)>;
   void FilterRefused(Keep keep);

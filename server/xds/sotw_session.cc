@@ -65,11 +65,14 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
     const std::string version = TakeVersion(state, nonce);
     if (request.has_error_detail()) {
       const std::string error = ErrorText(request.error_detail().message());
-      AfterNack(subscription, subscription.OnNack(nonce, error, now), error, now);
+      const Subscription::Settled settled = subscription.OnNack(nonce, error, now);
+      AfterNack(subscription, settled, error, now);
+      if (settled.rest_applied) state.refused_versions.clear();
       // Where a newer one is under way nothing follows from this refusal: the same may be tried
       // again.
-      if (!version.empty() && !subscription.outstanding())
+      if (!version.empty() && !subscription.outstanding()) {
         state.refused_versions.push_back(version);
+      }
       if (state.refused_versions.size() > kRefusedVersions) state.refused_versions.pop_front();
     } else if (version == request.version_info()) {
       if (!version.empty()) state.refused_versions.clear();

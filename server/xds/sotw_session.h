@@ -24,14 +24,14 @@ class SotwSession : public Session {
 
  private:
   struct TypeState {
-    bool named =
-        false;  // the client gave a name once: an empty list is no wildcard any more (XDS W6)
-    std::string presented_version;  // what it said to have in its first request (XDS W5); "" once
-                                    // that is answered
-    std::deque<std::string>
-        refused_versions;  // of full states that it refused since it accepted one, newest last
-    std::deque<std::pair<std::string, std::string>>
-        versions;  // of unanswered responses, by nonce, oldest first
+    // The client gave a name once: an empty list is no wildcard any more (XDS W6).
+    bool named = false;
+    // What it said to have in its first request (XDS W5); "" once that is answered.
+    std::string presented_version;
+    // Of full states that it refused since it accepted one or applied the rest of one.
+    std::deque<std::string> refused_versions;
+    // Of unanswered responses, by nonce, oldest first.
+    std::deque<std::pair<std::string, std::string>> versions;
   };
 
   // The version that went out with a nonce; forgets it and those before it. "" for one that is not

@@ -440,7 +440,6 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   };
   std::vector<Refusals::Suspect> suspects;
   bool others_suspected = false;
-  bool rest_applied = false;
   for (const auto& [name, fragment] : carried) {
     if (fragment == nullptr || acked_.Get(name).Is(fragment.get())) continue;
     if (!is_judged(name)) {
@@ -451,7 +450,7 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
     // the cause, the rest was applied and is not sent again.
     if (taken.back().full != nullptr && NamesAsCause(error, name)) {
       const Held good = LastGood(name);
-      rest_applied |= good.fragment() == nullptr && !good.absent();
+      settled.rest_applied |= good.fragment() == nullptr && !good.absent();
     }
     if (refusals_.Find(name, fragment->version()) != nullptr) {
       // It was sent although it is refused, which explains this refusal.
@@ -467,7 +466,7 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
     }
     suspects.push_back({name, fragment->version()});
   }
-  if (rest_applied) {
+  if (settled.rest_applied) {
     std::vector<Holding::Exception> applied;
     for (const auto& [name, fragment] : carried) {
       if (!is_judged(name) || NamesAsCause(error, name)) continue;
@@ -510,7 +509,7 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
     settled.refused = refusals_.OnNack(std::move(suspects), error,
                                        [this](const std::string& name) { return LastGood(name); });
   }
-  if (rest_applied) {
+  if (settled.rest_applied) {
     const std::vector<std::string> left = Acquit();
     settled.refused.insert(settled.refused.end(), left.begin(), left.end());
     ForgetApplied();
@@ -522,8 +521,14 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
 
 Subscription::Settled Subscription::OnUndecided(const std::string& nonce, absl::Time now) {
   Settled settled;
-  TakeSettled(nonce, now, &settled);
+  const std::vector<InFlight> taken = TakeSettled(nonce, now, &settled);
   undecided_ |= settled.known;
+  // Nothing will be said of what it carried: it is not on trial any more.
+  std::set<std::string> names;
+  for (const InFlight& response : taken) {
+    for (const Change& change : response.changes) names.insert(change.name);
+  }
+  refusals_.Forget([&](const std::string& name) { return !names.contains(name); });
   return settled;
 }
 

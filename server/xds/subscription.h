@@ -60,6 +60,7 @@ class Subscription {
     Revision revision;                 // that the response brought
     absl::Duration elapsed;            // since it was sent
     std::vector<std::string> refused;  // names found guilty by this answer
+    bool rest_applied = false;         // it was refused, and what it carried besides is in use
   };
 
   // Pointers must outlive this object.
@@ -217,8 +218,8 @@ class Subscription {
 
   Holding sent_;
   Holding acked_;
-  // What came with refused responses that named others as the cause; `acked_` says unknown for these
-  // names.
+  // What came with refused responses that named others as the cause; `acked_` says unknown for
+  // these names.
   std::map<std::string, FragmentPtr, std::less<>> applied_;
   std::deque<InFlight> in_flight_;
   bool continuing_ = false;

@@ -1,8 +1,8 @@
-// Clients written from the protocol's text, without a line of the sessions, against streams; everything at random by a
-// seed. At rest each client has exactly what it should, and no message ever repeats what a client had (WireCheck).
-#include <catch2/catch.hpp>
-
+// Clients written from the protocol's text, without a line of the sessions, against streams;
+// everything at random by a seed. At rest each client has exactly what it should, and no message
+// ever repeats what a client had (WireCheck).
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -43,15 +43,16 @@ bool IsBad(const std::string& tag) { return absl::StartsWith(tag, "bad"); }
 
 // What is published, and when a name was last not there.
 struct World {
-  std::map<std::string, std::map<std::string, std::string>> target;         // type -> name -> tag
-  std::map<std::string, std::map<std::string, int64_t>> last_absent;  // type -> name -> revision; 0: never was there
+  std::map<std::string, std::map<std::string, std::string>> target;  // type -> name -> tag
+  std::map<std::string, std::map<std::string, int64_t>>
+      last_absent;  // type -> name -> revision; 0: never was there
   int64_t revision = 0;
 };
 
 class Client {
  public:
-  Client(int number, Variant variant, bool names_causes, Server* server, FakeClock* clock, World* world, Dice* dice,
-         std::vector<std::string>* trace)
+  Client(int number, Variant variant, bool names_causes, Server* server, FakeClock* clock,
+         World* world, Dice* dice, std::vector<std::string>* trace)
       : variant_(variant),
         names_causes_(names_causes),
         server_(server),
@@ -74,8 +75,9 @@ class Client {
         Log(stalled_ ? "stalls" : "resumes");
         break;
       case 3:
-        // Where the cause cannot be told nor anything be left out, a state-of-the-world client that comes back is stuck
-        // until the cause is mended (sequence w08_refused_and_the_daemon_restarts).
+        // Where the cause cannot be told nor anything be left out, a state-of-the-world client that
+        // comes back is stuck until the cause is mended (sequence
+        // w08_refused_and_the_daemon_restarts).
         if (dice_->OneIn(4) && (variant_ == Variant::kDelta || names_causes_)) Reconnect();
         break;
       default:
@@ -84,7 +86,9 @@ class Client {
     Read();
   }
 
-  void OnDeleted(const std::string& type, const std::string& name) { check_->OnDeleted(&Type(type), name); }
+  void OnDeleted(const std::string& type, const std::string& name) {
+    check_->OnDeleted(&Type(type), name);
+  }
 
   // Takes what was written, unless it does not read at the moment.
   void Read() {
@@ -137,23 +141,34 @@ class Client {
         const auto held = state.held.find(name);
         const std::string has = held == state.held.end() ? "nothing" : held->second;
         if (target == world_->target[type].end()) {
-          if (told && has != "nothing") wrong.push_back(absl::StrCat(type, "/", name, ": has ", has, ", should be gone"));
+          if (told && has != "nothing")
+            wrong.push_back(absl::StrCat(type, "/", name, ": has ", has, ", should be gone"));
         } else if (IsBad(target->second)) {
           if (IsBad(has)) wrong.push_back(absl::StrCat(type, "/", name, ": has ", has));
         } else if (has != target->second) {
-          wrong.push_back(absl::StrCat(type, "/", name, ": has ", has, ", should have ", target->second));
+          wrong.push_back(
+              absl::StrCat(type, "/", name, ": has ", has, ", should have ", target->second));
         }
       }
     }
     const NodeStatus status = stream_->Status();
     bool bad = false;
     for (const auto& [type, state] : types_) {
-      for (const auto& [name, tag] : world_->target[type]) bad |= state.active && Covers(state, name) && IsBad(tag);
+      for (const auto& [name, tag] : world_->target[type])
+        bad |= state.active && Covers(state, name) && IsBad(tag);
     }
-    if (!types_.empty() && !bad && status.state != NodeState::kSynced && status.state != NodeState::kIdle) {
-      wrong.push_back(absl::StrCat("its state is ", std::string(NodeStateName(status.state)), ": ", status.detail));
+    if (!types_.empty() && !bad && status.state != NodeState::kSynced &&
+        status.state != NodeState::kIdle) {
+      wrong.push_back(absl::StrCat("its state is ", std::string(NodeStateName(status.state)), ": ",
+                                   status.detail));
     }
-    for (std::string& text : wrong) text = absl::StrCat(node_.id, " (", std::string(VariantName(variant_)), "): ", text);
+    for (const NodeTypeStatus& type : status.types) {
+      if (wrong.empty()) break;
+      wrong.push_back(absl::StrCat(type.type, " is ", std::string(NodeStateName(type.state)), ": ",
+                                   type.detail));
+    }
+    for (std::string& text : wrong)
+      text = absl::StrCat(node_.id, " (", std::string(VariantName(variant_)), "): ", text);
     return wrong;
   }
 
@@ -171,10 +186,15 @@ class Client {
     int64_t seen = 0;  // the revision at which the last message was composed
   };
 
-  const ResourceType& Type(const std::string& name) const { return *Bodies().registry().FindByShortName(name); }
-  bool Covers(const State& state, const std::string& name) const { return state.wildcard || state.names.contains(name); }
+  const ResourceType& Type(const std::string& name) const {
+    return *Bodies().registry().FindByShortName(name);
+  }
+  bool Covers(const State& state, const std::string& name) const {
+    return state.wildcard || state.names.contains(name);
+  }
   void Log(const std::string& text) {
-    trace_->push_back(absl::StrCat("r", world_->revision, " ", node_.id, " ", std::string(VariantName(variant_)), " ", text));
+    trace_->push_back(absl::StrCat("r", world_->revision, " ", node_.id, " ",
+                                   std::string(VariantName(variant_)), " ", text));
   }
   static std::string Text(const Message& message) {
     return absl::StrCat(std::string(message.type->short_name()), " ", message.nonce, " {",
@@ -182,7 +202,8 @@ class Client {
                         absl::StrJoin(message.removed, " -"), "}");
   }
 
-  // Holds a message against what went before when it was composed: the client may say something before it reads it.
+  // Holds a message against what went before when it was composed: the client may say something
+  // before it reads it.
   void Note() {
     if (!wire_->in_flight.has_value() || composing_.has_value()) return;
     composing_ = ReadResponse(variant_, *wire_->in_flight, Bodies(), &violations_);
@@ -237,7 +258,8 @@ class Client {
     const bool first = !state.active;
     std::set<std::string> names = state.names;
     bool wildcard = state.wildcard;
-    if (Type(type).legacy_wildcard() && dice_->OneIn(first ? 1 : 6)) wildcard = first ? !dice_->OneIn(3) : !wildcard;
+    if (Type(type).legacy_wildcard() && dice_->OneIn(first ? 1 : 6))
+      wildcard = first ? !dice_->OneIn(3) : !wildcard;
     if (!wildcard || dice_->OneIn(3)) {
       for (int i = 1 + dice_->Below(3); i > 0; --i) {
         const std::string name = absl::StrCat("n", dice_->Below(8));
@@ -269,13 +291,16 @@ class Client {
     return names;
   }
 
-  void Send(const std::string& type, const State& state, const std::string& nonce, const std::optional<std::string>& error,
-            const std::vector<std::string>& sub, const std::vector<std::string>& unsub, bool first) {
+  void Send(const std::string& type, const State& state, const std::string& nonce,
+            const std::optional<std::string>& error, const std::vector<std::string>& sub,
+            const std::vector<std::string>& unsub, bool first) {
     const TestNode* const node = std::exchange(first_, false) ? &node_ : nullptr;
-    WireCheck::Request seen{&Type(type), error.has_value(), nonce, state.version, AllNames(state), unsub, {}};
+    WireCheck::Request seen{
+        &Type(type), error.has_value(), nonce, state.version, AllNames(state), unsub, {}};
     if (variant_ == Variant::kSotw) {
       check_->OnRequest(seen);
-      stream_->OnMessage(Encode(SotwRequest{Type(type).type_url(), AllNames(state), nonce, state.version, error}, node));
+      stream_->OnMessage(Encode(
+          SotwRequest{Type(type).type_url(), AllNames(state), nonce, state.version, error}, node));
       return;
     }
     DeltaRequest request{Type(type).type_url(), sub, unsub, {}, nonce, error};
@@ -288,7 +313,8 @@ class Client {
         request.initial[name] = Bodies().VersionOfTag(Type(type).type_url(), name, held->second);
       }
       // It may have come back while it was warming (D11).
-      if (type == "endpoints" && !types_["cluster"].active) orphan_at_ = clock_->Now() + absl::Seconds(1);
+      if (type == "endpoints" && !types_["cluster"].active)
+        orphan_at_ = clock_->Now() + absl::Seconds(1);
     }
     seen.names = request.subscribe;
     check_->OnRequest(seen);
@@ -297,7 +323,8 @@ class Client {
 
   void Ask(const std::string& type, const State& state, const std::vector<std::string>& sub,
            const std::vector<std::string>& unsub, bool first) {
-    Log(absl::StrCat("asks for ", type, " ", absl::StrJoin(AllNames(state), ","), first ? " first" : ""));
+    Log(absl::StrCat("asks for ", type, " ", absl::StrJoin(AllNames(state), ","),
+                     first ? " first" : ""));
     Send(type, state, variant_ == Variant::kSotw ? state.nonce : "", {}, sub, unsub, first);
   }
 
@@ -329,7 +356,8 @@ class Client {
       const Composed& composed = composed_[message.nonce];
       const bool was_asked_for = composed.wildcard || composed.names.contains(name);
       if (Covers(state, name) && was_asked_for && when < state.seen) {
-        violations_.push_back(absl::StrCat(Text(message), ": ", name, " is taken away and was never gone"));
+        violations_.push_back(
+            absl::StrCat(Text(message), ": ", name, " is taken away and was never gone"));
       }
     }
     for (const auto& [name, tag] : message.resources) {
@@ -354,7 +382,8 @@ class Client {
     Apply(message, causes);
     std::optional<std::string> error;
     if (!causes.empty()) {
-      error = names_causes_ ? absl::StrCat("Error adding/updating ", absl::StrJoin(causes, ": bad, "), ": bad")
+      error = names_causes_ ? absl::StrCat("Error adding/updating ",
+                                           absl::StrJoin(causes, ": bad, "), ": bad")
                             : "Invalid duration";
     }
     State& state = types_[type];
@@ -377,7 +406,8 @@ class Client {
   std::set<std::string> nonces_;
   std::vector<std::string> violations_;
   std::map<std::string, State> types_;
-  // When a message was composed, and what was asked for then: a name that is asked for since may be missing in it.
+  // When a message was composed, and what was asked for then: a name that is asked for since may be
+  // missing in it.
   struct Composed {
     int64_t revision = 0;
     bool wildcard = false;
@@ -400,7 +430,8 @@ void PublishSomething(Server* server, World* world, Dice* dice, std::vector<std:
     const std::string name = absl::StrCat("n", dice->Below(8));
     Server::Edit edit{{type, name, "", {}}, dice->OneIn(4)};
     if (!edit.remove) {
-      edit.spec.tag = dice->OneIn(6) ? absl::StrCat("bad", dice->Below(2)) : absl::StrCat("t", dice->Below(3));
+      edit.spec.tag =
+          dice->OneIn(6) ? absl::StrCat("bad", dice->Below(2)) : absl::StrCat("t", dice->Below(3));
       if (type == "route" || type == "listener") {
         const std::string cluster = absl::StrCat("n", dice->Below(8));
         edit.spec.refers_to = {type == "route" ? cluster : absl::StrCat("cluster/", cluster)};
@@ -414,7 +445,8 @@ void PublishSomething(Server* server, World* world, Dice* dice, std::vector<std:
   std::string text = "publishes";
   for (const auto& [key, edit] : edits) {
     list.push_back(edit);
-    absl::StrAppend(&text, " ", edit.remove ? "-" : "", key.first, "/", key.second, "=", edit.spec.tag);
+    absl::StrAppend(&text, " ", edit.remove ? "-" : "", key.first, "/", key.second, "=",
+                    edit.spec.tag);
     if (edit.remove) {
       world->target[key.first].erase(key.second);
       for (const auto& client : clients) client->OnDeleted(key.first, key.second);
@@ -442,8 +474,8 @@ std::string Run(unsigned seed, int steps) {
   std::vector<std::unique_ptr<Client>> clients;
   PublishSomething(&server, &world, &dice, &trace, clients);
   for (int i = 0; i < 4; ++i) {
-    clients.push_back(std::make_unique<Client>(i, i % 2 == 0 ? Variant::kSotw : Variant::kDelta, i < 2, &server, &clock,
-                                               &world, &dice, &trace));
+    clients.push_back(std::make_unique<Client>(i, i % 2 == 0 ? Variant::kSotw : Variant::kDelta,
+                                               i < 2, &server, &clock, &world, &dice, &trace));
   }
   const auto read_all = [&] {
     for (const auto& client : clients) client->Read();
@@ -459,8 +491,9 @@ std::string Run(unsigned seed, int steps) {
   };
   const auto failure = [&](const std::vector<std::string>& what) {
     const size_t first = trace.size() > 600 ? trace.size() - 600 : 0;
-    return absl::StrCat("seed ", seed, ":\n", absl::StrJoin(what, "\n"), "\nafter\n",
-                        absl::StrJoin(trace.begin() + static_cast<ptrdiff_t>(first), trace.end(), "\n"));
+    return absl::StrCat(
+        "seed ", seed, ":\n", absl::StrJoin(what, "\n"), "\nafter\n",
+        absl::StrJoin(trace.begin() + static_cast<ptrdiff_t>(first), trace.end(), "\n"));
   };
   for (int step = 1; step <= steps; ++step) {
     if (dice.OneIn(5)) {
@@ -497,10 +530,12 @@ TEST_CASE("whatever happens, at rest every client has what it should", "[xds][ra
   // SIGNALBOX_SEEDS=FIRST-LAST runs others, SIGNALBOX_STEPS makes each longer.
   const char* const seeds = std::getenv("SIGNALBOX_SEEDS");
   const char* const steps = std::getenv("SIGNALBOX_STEPS");
-  const std::pair<std::string, std::string> range = absl::StrSplit(seeds == nullptr ? "1-25" : seeds, '-');
+  const std::pair<std::string, std::string> range =
+      absl::StrSplit(seeds == nullptr ? "1-25" : seeds, '-');
   const int last = std::atoi(range.second.empty() ? range.first.c_str() : range.second.c_str());
   for (int seed = std::atoi(range.first.c_str()); seed <= last; ++seed) {
-    const std::string wrong = Run(static_cast<unsigned>(seed), steps == nullptr ? 800 : std::atoi(steps));
+    const std::string wrong =
+        Run(static_cast<unsigned>(seed), steps == nullptr ? 800 : std::atoi(steps));
     INFO(wrong);
     REQUIRE(wrong.empty());
   }

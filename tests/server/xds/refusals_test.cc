@@ -198,6 +198,19 @@ TEST_CASE("what is not asked for any more is not tried, but stays refused", "[re
   CHECK(refusals.Find("a", "1") != nullptr);
 }
 
+TEST_CASE("who is acknowledged while others are tried is innocent too", "[refusals]") {
+  Refusals refusals;
+  refusals.OnNack({{"a", "1"}, {"b", "1"}}, "no", NothingBefore);
+  refusals.OnNack({{"c", "1"}, {"d", "1"}}, "no", NothingBefore);
+  // c is tried; a, which waits, turns out good, so that b is the cause of the first refusal.
+  CHECK(refusals.OnAck([](const std::string& name, const std::string&) { return name == "a"; },
+                       NothingBefore) == std::vector<std::string>{"b"});
+  CHECK(refusals.trying());
+  CHECK(refusals.OnAck([](const std::string& name, const std::string&) { return name == "c"; },
+                       NothingBefore) == std::vector<std::string>{"d"});
+  CHECK_FALSE(refusals.trying());
+}
+
 TEST_CASE("a hundred thousand suspects are halved in no time", "[refusals]") {
   const Trial trial = Run(1000, {777});
   CHECK(trial.convicted == std::set<int>{777});
@@ -208,7 +221,8 @@ TEST_CASE("a hundred thousand suspects are halved in no time", "[refusals]") {
   size_t withheld = 0;
   for (const auto& suspect : all) withheld += refusals.Withheld(suspect.name, "v") ? 1 : 0;
   CHECK(withheld == 50000);
-  refusals.OnAck([](const std::string&, const std::string&) { return true; }, NothingBefore);
+  refusals.OnAck([](const std::string& name, const std::string&) { return name < "n1050000"; },
+                 NothingBefore);
   withheld = 0;
   for (const auto& suspect : all) withheld += refusals.Withheld(suspect.name, "v") ? 1 : 0;
   CHECK(withheld == 25000);
