@@ -287,7 +287,9 @@ void Subscription::Restore(const std::vector<std::string>& guilty) {
   std::vector<Holding::Exception> restored;
   for (const std::string& name : guilty) {
     Held acked = acked_.Get(name);
-    restored.emplace_back(name, acked.absent() ? Held::Unknown() : std::move(acked));
+    // Its removal is told by name, in case the client has something of it after all (XDS D3).
+    const bool unsure = acked.absent() && removals_ == Removals::kTold;
+    restored.emplace_back(name, unsure ? Held::Unknown() : std::move(acked));
   }
   sent_.Set(std::move(restored));
 }
@@ -396,20 +398,20 @@ void Subscription::FindCarried(const std::vector<InFlight>& taken,
 void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried,
                                absl::string_view error) {
   bool named = false;
-  std::vector<std::pair<std::string, FragmentPtr>> applied;
+  std::map<std::string, FragmentPtr> applied;
   for (const auto& [name, fragment] : carried) {
-    if (fragment == nullptr) continue;
-    if (NamesAsCause(error, name)) {
+    const Held acked = acked_.Get(name);
+    if (fragment != nullptr && NamesAsCause(error, name)) {
       named = true;
-    } else if (Covers(name) && !acked_.Get(name).Is(fragment.get())) {
-      applied.emplace_back(name, fragment);
+    } else if (Covers(name) && !acked.Is(fragment.get())) {
+      applied.emplace(name, fragment != nullptr ? fragment : acked.fragment());
     }
   }
   if (!named) return;
   std::vector<Holding::Exception> unknown;
   for (auto& [name, fragment] : applied) {
     unknown.emplace_back(name, Held::Unknown());
-    applied_.insert_or_assign(name, std::move(fragment));
+    if (fragment != nullptr) applied_.insert_or_assign(name, std::move(fragment));
   }
   acked_.Set(std::move(unknown));
   ForgetApplied();
