@@ -29,19 +29,31 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names,
     }
   }
   if (wildcard && !was_wildcard) {
-    // Only the names asked for were looked after so far.
+    // Only the names asked for were looked after so far, and what is still on its way may bring
+    // others.
+    std::vector<Holding::Exception> under_way;
+    std::set<std::string> seen(old_names->names().begin(), old_names->names().end());
+    for (const InFlight& response : in_flight_) {
+      for (const Change& change : response.changes) {
+        if (seen.insert(change.name).second) under_way.emplace_back(change.name, Held::Unknown());
+      }
+    }
     for (Holding* holding : {&sent_, &acked_}) {
       std::vector<Holding::Exception> known;
-      for (const std::string& name : old_names->names())
+      for (const std::string& name : old_names->names()) {
         known.emplace_back(name, holding->Get(name));
+      }
       Holding narrowed = holding->rest_unknown() ? Holding::Unknown() : Holding();
       narrowed.Set(std::move(known));
       *holding = std::move(narrowed);
     }
+    sent_.Set(std::move(under_way));
     answer_due_ = true;
   } else if (!fresh.empty()) {
-    if (!sent_.rest_unknown()) sent_.Set(fresh);
-    if (!acked_.rest_unknown()) acked_.Set(std::move(fresh));
+    if (!acked_.rest_unknown()) acked_.Set(fresh);
+    // What is still on its way may bring a name that was dropped and is asked for again.
+    MarkUnderWay(&fresh);
+    if (!sent_.rest_unknown()) sent_.Set(std::move(fresh));
   }
   for (const std::string& name : resend) {
     if (Covers(name)) resend_.insert(name);
@@ -54,6 +66,21 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names,
   refusals_.Forget(covers);
   for (auto it = resend_.begin(); it != resend_.end();)
     it = Covers(*it) ? std::next(it) : resend_.erase(it);
+}
+
+void Subscription::MarkUnderWay(std::vector<Holding::Exception>* names) const {
+  if (in_flight_.empty()) return;
+  std::set<absl::string_view> carried;
+  for (const InFlight& response : in_flight_) {
+    for (const Change& change : response.changes) carried.insert(change.name);
+  }
+  for (auto& [name, held] : *names) {
+    bool listed = carried.contains(name);
+    for (const InFlight& response : in_flight_) {
+      listed |= response.full != nullptr && response.full->Contains(name);
+    }
+    if (listed) held = Held::Unknown();
+  }
 }
 
 void Subscription::Resend(const std::vector<std::string>& names) {

@@ -188,6 +188,8 @@ class Subscription {
   // were not answered.
   void FindCarried(const std::vector<InFlight>& taken, std::map<std::string, FragmentPtr>* carried,
                    std::set<std::string>* unanswered) const;
+  // Of those names that an unanswered response carries it is not known what the client has.
+  void MarkUnderWay(std::vector<Holding::Exception>* names) const;
   // What is on trial and acknowledged by now is innocent. Returns who is guilty because nobody else
   // is left.
   std::vector<std::string> Acquit();

@@ -246,6 +246,15 @@ void WireCheck::OnRequest(const Request& request) {
     }
   }
   if (first && request.type->short_name() == "endpoints") state.asked.merge(endpoints_due_);
+  // What is still on its way may bring what was dropped and is asked for again.
+  for (const auto& [nonce, message] : state.unanswered) {
+    for (const auto& [name, tag] : message.resources) {
+      if (!Covers(state, name)) state.brought_uncovered.insert(name);
+    }
+  }
+  for (const std::string& name : state.brought_uncovered) {
+    if (Covers(state, name)) state.unknown.insert(name);
+  }
   std::erase_if(state.has, [&](const auto& entry) { return !Covers(state, entry.first); });
 }
 

@@ -178,6 +178,7 @@ class WireCheck {
     std::set<std::string>
         mentioned;  // on this stream; of others an earlier one may have left something (D3)
     std::map<std::string, Message> unanswered;
+    std::set<std::string> brought_uncovered;  // by what was unanswered when they were dropped
   };
   bool Covers(const State& state, const std::string& name) const {
     return state.wildcard || state.names.contains(name);
