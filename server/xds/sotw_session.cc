@@ -134,6 +134,10 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription,
       subscription.AssumeSet(std::move(full));
       return std::nullopt;
     }
+    // Another target: what was refused for an earlier one may be tried once more.
+    std::string wanted = RestrictedVersion(subscription, subscription.target());
+    if (wanted != state.refused_for) state.refused_versions.clear();
+    state.refused_for = std::move(wanted);
     if (std::count(state.refused_versions.begin(), state.refused_versions.end(), version) > 0) {
       // Nothing can be left out or replaced by what is known to be good: it would be refused again.
       subscription.OnNothingToTell(pending);

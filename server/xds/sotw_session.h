@@ -28,8 +28,10 @@ class SotwSession : public Session {
     bool named = false;
     // What it said to have in its first request (XDS W5); "" once that is answered.
     std::string presented_version;
-    // Of full states that it refused since it accepted one or applied the rest of one.
+    // Of full states that it refused for one target, since it accepted one or applied the rest of
+    // one.
     std::deque<std::string> refused_versions;
+    std::string refused_for;  // the target's version
     // Of unanswered responses, by nonce, oldest first.
     std::deque<std::pair<std::string, std::string>> versions;
   };
