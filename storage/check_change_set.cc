@@ -7,23 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
-#include "base/utf8.h"
+#include "storage/check_text.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/model/resource.h"
 
 namespace signalbox {
 namespace {
-
-bool IsText(absl::string_view text) {
-  return text.find('\0') == absl::string_view::npos && Utf8PrefixLength(text) == text.size();
-}
-
-absl::Status CheckText(absl::string_view what, absl::string_view text, size_t limit) {
-  if (text.size() > limit) return errors::TooLarge(what, text.size(), limit);
-  if (!IsText(text)) return errors::NotText(what);
-  return absl::OkStatus();
-}
 
 absl::Status CheckKey(const ResourceKey& key) {
   SB_RETURN_IF_ERROR(

@@ -49,6 +49,10 @@ absl::Status NotText(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(what, " must be UTF-8 text without NUL"));
 }
 
+absl::Status Missing(absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(what, " must not be empty"));
+}
+
 absl::Status DuplicateKey(const ResourceKey& key) {
   return absl::InvalidArgumentError(absl::StrCat(key.ToString(), " stands twice in one request"));
 }

@@ -27,6 +27,8 @@ absl::Status RevisionNotKept(Revision revision);
 absl::Status TooLarge(absl::string_view what, size_t size, size_t limit);
 // kInvalidArgument: `what` holds a NUL byte or is not UTF-8; nothing was written.
 absl::Status NotText(absl::string_view what);
+// kInvalidArgument: `what` is empty; nothing was written.
+absl::Status Missing(absl::string_view what);
 // kInvalidArgument: a key stands twice in one change set; nothing was written.
 absl::Status DuplicateKey(const ResourceKey& key);
 // kResourceExhausted: the disk is full; nothing was written. Make room, retry.

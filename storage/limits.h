@@ -39,6 +39,10 @@ inline constexpr int kMaxRevisionsPerRead = 1000;
 // from the last revision.
 inline constexpr size_t kMaxBytesPerRead = size_t{64} << 20;
 
+// What an audit event is about: a key as text, whose three parts have kMaxNameBytes each. Beyond it:
+// INVALID_ARGUMENT.
+inline constexpr size_t kMaxAuditResourceBytes = 3 * kMaxNameBytes + 2;
+
 // How long a request id is remembered. A retry after that is a new request.
 inline constexpr absl::Duration kRequestIdKept = absl::Hours(24);
 

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "storage/model/audit_event.h"
+
+namespace signalbox {
+
+// What every audit log and every outbox refuses before it looks at the database: text beyond
+// storage/limits.h, NUL in it or no UTF-8, no principal or no action. Pure.
+//   kInvalidArgument  the text names the field
+absl::Status CheckAuditEvent(const AuditEvent& event);
+
+}  // namespace signalbox

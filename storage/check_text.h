@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace signalbox {
+
+// Whether the bytes are UTF-8 without NUL: what every backend takes as text.
+bool IsText(absl::string_view text);
+
+// What every backend refuses in a text before it looks at the database, so that all refuse alike.
+// `what` names the text in the error. Pure.
+//   kInvalidArgument  longer than `limit` bytes, or no UTF-8, or NUL in it
+absl::Status CheckText(absl::string_view what, absl::string_view text, size_t limit);
+
+}  // namespace signalbox
