@@ -14,11 +14,6 @@ absl::Status EtagConflict(const ResourceKey& key) {
       absl::StrCat(key.ToString(), " has changed since it was read: its etag is another one now"));
 }
 
-absl::Status HeadMoved(int judgements) {
-  return absl::AbortedError(absl::StrCat("other changes were committed under ", judgements,
-                                         " judgements of this one; nothing was written"));
-}
-
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head) {
   return absl::AbortedError(absl::StrCat("the change was judged on revision ", judged_on.number,
                                          ", which is not kept or too far from the head, revision ",

@@ -12,8 +12,6 @@ namespace signalbox::errors {
 absl::Status RevisionConflict(Revision expected, Revision head);
 // kFailedPrecondition: the resource is not what the user's etag says. Read again, decide again.
 absl::Status EtagConflict(const ResourceKey& key);
-// kAborted: the head moved under every judgement; nothing was written. Retry.
-absl::Status HeadMoved(int judgements);
 // kAborted: from the revision that the change was judged on the head cannot be reached in one read:
 // it is not kept, above the head or far behind; nothing was written. Judge on the head, retry.
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head);

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <vector>
-
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "storage/model/change_set.h"
 #include "storage/model/revision.h"
 
@@ -15,9 +14,10 @@ class Judge {
  public:
   virtual ~Judge() = default;
 
-  // Whether `changes` may follow `judged_on` and then `since`, the revisions committed after it, in
-  // order. Any error refuses the commit and is returned to the caller as it is.
-  virtual absl::Status Check(Revision judged_on, const std::vector<RevisionChanges>& since,
+  // Whether `changes` may follow `judged_on` and then `since`, the revisions after it, in order;
+  // the last ones may be about to be committed in the same transaction. Any error refuses the
+  // commit and is returned to the caller as it is.
+  virtual absl::Status Check(Revision judged_on, absl::Span<const RevisionChanges> since,
                              const ChangeSet& changes) const = 0;
 };
 

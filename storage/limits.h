@@ -28,8 +28,15 @@ inline constexpr size_t kMaxCommitBytes = size_t{64} << 20;
 inline constexpr size_t kMaxMessageBytes = 4096;
 inline constexpr size_t kMaxRequestIdBytes = 128;
 
-// How often a commit is judged again when the head moves under it. Then: ABORTED.
-inline constexpr int kMaxJudgements = 5;
+// What one transaction takes of the requests that wait for the writer: enough to share a flush, few
+// enough that nobody waits long for others' work. The rest waits for the next one.
+inline constexpr size_t kMaxBatchRequests = 64;
+inline constexpr size_t kMaxBatchBytes = size_t{8} << 20;
+
+// What a writer remembers of the revisions before the head, for judges. What is older is read from
+// the database.
+inline constexpr size_t kMaxRecentRevisions = 1000;
+inline constexpr size_t kMaxRecentBytes = size_t{32} << 20;
 
 // Revisions that ChangesSince returns at most in one call; the caller asks again from the last one.
 inline constexpr int kMaxRevisionsPerRead = 1000;
@@ -39,8 +46,8 @@ inline constexpr int kMaxRevisionsPerRead = 1000;
 // from the last revision.
 inline constexpr size_t kMaxBytesPerRead = size_t{64} << 20;
 
-// What an audit event is about: a key as text, whose three parts have kMaxNameBytes each. Beyond it:
-// INVALID_ARGUMENT.
+// What an audit event is about: a key as text, whose three parts have kMaxNameBytes each. Beyond
+// it: INVALID_ARGUMENT.
 inline constexpr size_t kMaxAuditResourceBytes = 3 * kMaxNameBytes + 2;
 
 // How long a request id is remembered. A retry after that is a new request.

@@ -62,7 +62,8 @@ class ResourceStore {
   virtual ~ResourceStore() = default;
 
   // Makes `changes` the next revision, all or nothing. `judged_on` is the head that the caller
-  // judged them on; the writer asks `judge` again whenever the head is another by now. Upserts that
+  // judged them on; the writer, which holds the head meanwhile, asks `judge` again whenever that is
+  // another by now. Upserts that
   // equal what is stored and are the whole change make no revision, and those that are a part of it
   // do not appear in the revision. The order in which it is decided: limits, request id,
   // preconditions, removals, judge. `judge` must not call the store: its writer is held meanwhile.
@@ -70,9 +71,8 @@ class ResourceStore {
   //                        request id used otherwise
   //   kFailedPrecondition  `preconditions` do not hold
   //   kNotFound            a removal names what is not there
-  //   kAborted             the head moved under limits::kMaxJudgements judgements, or `judged_on`
-  //                        is not within the history kept, or another program holds the database.
-  //                        Judge on the head and retry.
+  //   kAborted             `judged_on` is not within the history kept, or another program holds
+  //                        the database. Judge on the head and retry.
   //   kResourceExhausted   the disk is full
   //   kUnavailable         whether it was written is unknown: ask again with the same request id
   //   any                  what `judge` returned

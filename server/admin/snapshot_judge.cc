@@ -16,7 +16,7 @@ class SnapshotJudge : public Judge {
                 std::vector<RevisionChanges> until_head)
       : builder_(builder), snapshot_(std::move(snapshot)), until_head_(std::move(until_head)) {}
 
-  absl::Status Check(Revision judged_on, const std::vector<RevisionChanges>& since,
+  absl::Status Check(Revision judged_on, absl::Span<const RevisionChanges> since,
                      const ChangeSet& changes) const override {
     if (until_head_.empty()) return builder_->Check(*snapshot_, since, changes);
     std::vector<RevisionChanges> all = until_head_;

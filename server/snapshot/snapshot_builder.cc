@@ -114,7 +114,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
   return snapshot;
 }
 
-absl::Status SnapshotBuilder::Check(const Snapshot& base, const std::vector<RevisionChanges>& since,
+absl::Status SnapshotBuilder::Check(const Snapshot& base, absl::Span<const RevisionChanges> since,
                                     const ChangeSet& changes) const {
   RevisionChanges tentative;
   for (const Upsert& upsert : changes.upserts) {
@@ -122,7 +122,7 @@ absl::Status SnapshotBuilder::Check(const Snapshot& base, const std::vector<Revi
                                  upsert.record.Hash(), Sha256(upsert.record.body), Revision{}});
   }
   tentative.removals = changes.removals;
-  std::vector<RevisionChanges> all = since;
+  std::vector<RevisionChanges> all(since.begin(), since.end());
   all.push_back(std::move(tentative));
   return Advance(base, all).status();
 }

@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "server/snapshot/snapshot.h"
 #include "server/types/references.h"
 #include "server/types/registry.h"
@@ -33,7 +34,7 @@ class SnapshotBuilder {
                                       const std::vector<RevisionChanges>& changes) const;
 
   // Whether `changes` could be published on top of `base` and then `since`.
-  absl::Status Check(const Snapshot& base, const std::vector<RevisionChanges>& since,
+  absl::Status Check(const Snapshot& base, absl::Span<const RevisionChanges> since,
                      const ChangeSet& changes) const;
 
  private:

@@ -45,6 +45,8 @@ struct Head {
   uint64_t epoch = 0;  // random; new after a restore: revisions of another epoch are not comparable
   Revision revision;
   Digest digest;  // the chain's at `revision`; all zero at revision 0
+
+  friend bool operator==(const Head&, const Head&) = default;
 };
 
 }  // namespace signalbox

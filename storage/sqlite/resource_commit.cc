@@ -1,12 +1,16 @@
 #include "storage/sqlite/resource_commit.h"
 
-#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 
-#include "absl/strings/str_cat.h"
+#include "base/hash.h"
 #include "base/status_macros.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
+#include "storage/model/resource.h"
+#include "storage/sqlite/resource_rows.h"
 #include "storage/sqlite/sqlite_digest.h"
 
 namespace signalbox {
@@ -21,11 +25,11 @@ constexpr Sql kUpsertRequest = {
     "ON CONFLICT (author, id) DO UPDATE SET hash = excluded.hash, "
     "revision = excluded.revision, time_ms = excluded.time_ms"};
 
-// A few at each commit keep up with what each commit adds.
+// A few for each one that is added: so they keep up.
 constexpr Sql kDeleteOldRequests = {
     "delete_old_requests",
     "DELETE FROM request WHERE (author, id) IN "
-    "(SELECT author, id FROM request WHERE time_ms <= ?1 ORDER BY time_ms LIMIT 16)"};
+    "(SELECT author, id FROM request WHERE time_ms <= ?1 ORDER BY time_ms LIMIT ?2)"};
 
 constexpr Sql kSelectCurrent = {
     "select_current",
@@ -73,13 +77,6 @@ constexpr Sql kInsertHead = {
     "INSERT INTO head (only, store_id, epoch, revision, digest, oldest_digest) "
     "VALUES (1, ?1, ?2, ?3, ?4, ?4)"};
 
-PreparedChange PreparedUpsert(const Upsert& upsert) {
-  PreparedChange change = {
-      .key = &upsert.key, .record = &upsert.record, .body_hash = Sha256(upsert.record.body)};
-  change.record_hash = upsert.record.Hash(change.body_hash);
-  return change;
-}
-
 // The id of the row that `select` finds by a hash; none where there is none.
 absl::StatusOr<std::optional<int64_t>> FindByHash(SqliteConnection* connection, const Sql& select,
                                                   const Digest& hash) {
@@ -121,175 +118,158 @@ absl::StatusOr<int64_t> StoredRecord(SqliteConnection* connection, const Prepare
   return connection->LastInsertId();
 }
 
-absl::Status WriteLabels(SqliteConnection* connection, const PreparedChange& change) {
-  if (change.exists)
-    SB_RETURN_IF_ERROR(SqliteQuery(connection, kDeleteLabels).Bind(1, change.key_id).Run());
-  if (change.record == nullptr) return absl::OkStatus();
-  for (const auto& [key, value] : change.record->labels) {
-    SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertLabel)
-                           .BindText(1, key)
-                           .BindText(2, value)
-                           .Bind(3, change.key_id)
-                           .Run());
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteUpsert(SqliteConnection* connection, PreparedChange* change, Revision revision) {
-  if (change->key_id == 0) {
-    SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertKey)
-                           .BindText(1, change->key->namespace_name)
-                           .BindText(2, change->key->type)
-                           .BindText(3, change->key->name)
-                           .Run());
-    change->key_id = connection->LastInsertId();
-  }
-  SB_ASSIGN_OR_RETURN(const int64_t record, StoredRecord(connection, *change));
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertHistory)
-                         .Bind(1, revision.number)
-                         .Bind(2, change->key_id)
-                         .Bind(3, record)
-                         .Run());
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kUpsertResource)
-                         .Bind(1, change->key_id)
-                         .Bind(2, record)
-                         .Bind(3, revision.number)
-                         .Run());
-  return WriteLabels(connection, *change);
-}
-
-absl::Status WriteRemoval(SqliteConnection* connection, const PreparedChange& change,
-                          Revision revision) {
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertHistory)
-                         .Bind(1, revision.number)
-                         .Bind(2, change.key_id)
-                         .BindNull(3)
-                         .Run());
-  SB_RETURN_IF_ERROR(WriteLabels(connection, change));
-  return SqliteQuery(connection, kDeleteResource).Bind(1, change.key_id).Run();
-}
-
-absl::Status FindCurrentOf(SqliteConnection* connection, PreparedChange* change) {
+absl::Status FindResource(SqliteConnection* connection, const ResourceKey& key,
+                          CommitFacts* facts) {
+  const auto [stored, is_new] = facts->resources.try_emplace(key);
+  if (!is_new) return absl::OkStatus();
   SqliteQuery query(connection, kSelectCurrent);
-  query.BindText(1, change->key->namespace_name)
-      .BindText(2, change->key->type)
-      .BindText(3, change->key->name);
+  query.BindText(1, key.namespace_name).BindText(2, key.type).BindText(3, key.name);
   if (query.Step()) {
-    change->key_id = query.Int(0);
-    change->exists = query.Int(3) != 0;
-    change->changed_in = Revision{query.Int(1)};
-    change->current_hash = DigestIn(query.Blob(2));
+    stored->second = {.exists = query.Int(3) != 0,
+                      .record_hash = DigestIn(query.Blob(2)),
+                      .changed_in = Revision{query.Int(1)},
+                      .key_id = query.Int(0)};
   }
   return query.status();
 }
 
-}  // namespace
-
-std::vector<PreparedChange> Prepare(const ChangeSet& changes) {
-  std::vector<PreparedChange> prepared;
-  prepared.reserve(changes.upserts.size() + changes.removals.size());
-  for (const Upsert& upsert : changes.upserts) prepared.push_back(PreparedUpsert(upsert));
-  for (const ResourceKey& key : changes.removals) prepared.push_back({.key = &key});
-  std::sort(prepared.begin(), prepared.end(),
-            [](const PreparedChange& a, const PreparedChange& b) { return *a.key < *b.key; });
-  return prepared;
-}
-
-absl::StatusOr<std::optional<Revision>> FindRequest(SqliteConnection* connection,
-                                                    const ChangeSet& changes,
-                                                    const Digest& request_hash, absl::Time now) {
-  std::optional<Revision> made;
+absl::Status FindRequest(SqliteConnection* connection, const RequestName& name,
+                         CommitFacts* facts) {
   SqliteQuery query(connection, kSelectRequest);
-  query.BindText(1, changes.author).BindText(2, changes.request_id);
-  if (query.Step() && absl::FromUnixMillis(query.Int(2)) > now - limits::kRequestIdKept) {
-    if (DigestIn(query.Blob(0)) != request_hash) return errors::RequestIdReused(changes.request_id);
-    made = Revision{query.Int(1)};
+  query.BindText(1, name.first).BindText(2, name.second);
+  if (query.Step() && absl::FromUnixMillis(query.Int(2)) > facts->now - limits::kRequestIdKept) {
+    facts->requests.emplace(
+        name, StoredRequest{.hash = DigestIn(query.Blob(0)), .revision = Revision{query.Int(1)}});
   }
-  SB_RETURN_IF_ERROR(query.status());
-  return made;
+  return query.status();
 }
 
-absl::Status RecordRequest(SqliteConnection* connection, const ChangeSet& changes,
-                           const Digest& request_hash, Revision revision, absl::Time now) {
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kUpsertRequest)
-                         .BindText(1, changes.author)
-                         .BindText(2, changes.request_id)
-                         .BindBlob(3, request_hash.View())
-                         .Bind(4, revision.number)
-                         .Bind(5, absl::ToUnixMillis(now))
+absl::StatusOr<int64_t> MakeKey(SqliteConnection* connection, const ResourceKey& key) {
+  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertKey)
+                         .BindText(1, key.namespace_name)
+                         .BindText(2, key.type)
+                         .BindText(3, key.name)
                          .Run());
-  return SqliteQuery(connection, kDeleteOldRequests)
-      .Bind(1, absl::ToUnixMillis(now - limits::kRequestIdKept))
+  return connection->LastInsertId();
+}
+
+absl::Status WriteLabels(SqliteConnection* connection, const CommitPlan::Change& change,
+                         int64_t key) {
+  if (change.existed) SB_RETURN_IF_ERROR(SqliteQuery(connection, kDeleteLabels).Bind(1, key).Run());
+  if (change.change->record == nullptr) return absl::OkStatus();
+  for (const auto& [name, value] : change.change->record->labels) {
+    SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertLabel)
+                           .BindText(1, name)
+                           .BindText(2, value)
+                           .Bind(3, key)
+                           .Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteChange(SqliteConnection* connection, const CommitPlan::Change& change,
+                         int64_t key, Revision revision) {
+  if (change.change->record == nullptr) {
+    SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertHistory)
+                           .Bind(1, revision.number)
+                           .Bind(2, key)
+                           .BindNull(3)
+                           .Run());
+    SB_RETURN_IF_ERROR(WriteLabels(connection, change, key));
+    return SqliteQuery(connection, kDeleteResource).Bind(1, key).Run();
+  }
+  SB_ASSIGN_OR_RETURN(const int64_t record, StoredRecord(connection, *change.change));
+  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertHistory)
+                         .Bind(1, revision.number)
+                         .Bind(2, key)
+                         .Bind(3, record)
+                         .Run());
+  SB_RETURN_IF_ERROR(SqliteQuery(connection, kUpsertResource)
+                         .Bind(1, key)
+                         .Bind(2, record)
+                         .Bind(3, revision.number)
+                         .Run());
+  return WriteLabels(connection, change, key);
+}
+
+absl::Status WriteRevision(SqliteConnection* connection, const RevisionInfo& info) {
+  return SqliteQuery(connection, kInsertRevision)
+      .Bind(1, info.revision.number)
+      .Bind(2, absl::ToUnixMillis(info.time))
+      .BindText(3, info.author)
+      .BindText(4, info.message)
+      .BindText(5, info.request_id)
+      .Bind(6, static_cast<int64_t>(info.kind))
+      .BindBlob(7, info.previous_digest.View())
+      .BindBlob(8, info.digest.View())
       .Run();
 }
 
-absl::Status FindCurrent(SqliteConnection* connection, std::vector<PreparedChange>* changes) {
-  for (PreparedChange& change : *changes) {
-    SB_RETURN_IF_ERROR(FindCurrentOf(connection, &change));
-    if (change.record == nullptr && !change.exists) return errors::NoSuchResource(*change.key);
-  }
-  return absl::OkStatus();
+absl::Status WriteRequest(SqliteConnection* connection, const CommitPlan::PlannedRequest& request,
+                          absl::Time now) {
+  return SqliteQuery(connection, kUpsertRequest)
+      .BindText(1, request.name.first)
+      .BindText(2, request.name.second)
+      .BindBlob(3, request.request.hash.View())
+      .Bind(4, request.request.revision.number)
+      .Bind(5, absl::ToUnixMillis(now))
+      .Run();
 }
 
-absl::Status CheckPreconditions(SqliteConnection* connection, const Preconditions& preconditions,
-                                Revision head) {
-  if (preconditions.expected_revision.has_value() && *preconditions.expected_revision != head) {
-    return errors::RevisionConflict(*preconditions.expected_revision, head);
+}  // namespace
+
+absl::StatusOr<CommitFacts> ReadFacts(SqliteConnection* connection, const HeadRow& head,
+                                      absl::Span<const CommitRequest* const> batch,
+                                      absl::Time now) {
+  CommitFacts facts = {.head = head, .now = now};
+  for (const CommitRequest* const request : batch) {
+    if (request->has_id()) {
+      const RequestName name = {request->changes->author, request->changes->request_id};
+      SB_RETURN_IF_ERROR(FindRequest(connection, name, &facts));
+    }
+    absl::Status status;
+    ForEachKey(*request, [&](const ResourceKey& key) {
+      if (status.ok()) status = FindResource(connection, key, &facts);
+    });
+    SB_RETURN_IF_ERROR(status);
   }
-  for (const auto& [key, revision] : preconditions.expected_changes) {
-    PreparedChange current = {.key = &key};
-    SB_RETURN_IF_ERROR(FindCurrentOf(connection, &current));
-    if ((current.exists ? current.changed_in : Revision{0}) != revision)
-      return errors::EtagConflict(key);
-  }
-  return absl::OkStatus();
+  return facts;
 }
 
-absl::StatusOr<Head> WriteRevision(SqliteConnection* connection, const HeadRow& head,
-                                   const ChangeSet& changes, std::vector<PreparedChange>* prepared,
-                                   absl::Time now) {
-  RevisionInfo info = {.revision = Next(head.head.revision),
-                       .time = now,
-                       .author = changes.author,
-                       .message = changes.message,
-                       .request_id = changes.request_id,
-                       .kind = changes.kind,
-                       .previous_digest = head.head.digest};
-  std::vector<Resource> upserts;
-  std::vector<ResourceKey> removals;
-  for (const PreparedChange& change : *prepared) {
-    if (change.record == nullptr) {
-      removals.push_back(*change.key);
-    } else if (!change.Unchanged()) {
-      upserts.push_back({.key = *change.key, .record_hash = change.record_hash});
+absl::Status WritePlan(SqliteConnection* connection, const HeadRow& head, const CommitPlan& plan,
+                       absl::Time now) {
+  std::map<ResourceKey, int64_t> made;  // keys that were not used before
+  for (const CommitPlan::PlannedRevision& revision : plan.revisions) {
+    SB_RETURN_IF_ERROR(WriteRevision(connection, revision.info));
+    for (const CommitPlan::Change& change : revision.changes) {
+      int64_t key = change.key_id;
+      if (key == 0) {
+        int64_t& id = made[*change.change->key];
+        if (id == 0) {
+          SB_ASSIGN_OR_RETURN(id, MakeKey(connection, *change.change->key));
+        }
+        key = id;
+      }
+      SB_RETURN_IF_ERROR(WriteChange(connection, change, key, revision.info.revision));
     }
   }
-  info.digest = ChainDigest(info.previous_digest, head.head.epoch, info, upserts, removals);
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertRevision)
-                         .Bind(1, info.revision.number)
-                         .Bind(2, absl::ToUnixMillis(info.time))
-                         .BindText(3, info.author)
-                         .BindText(4, info.message)
-                         .BindText(5, info.request_id)
-                         .Bind(6, static_cast<int64_t>(info.kind))
-                         .BindBlob(7, info.previous_digest.View())
-                         .BindBlob(8, info.digest.View())
-                         .Run());
-  for (PreparedChange& change : *prepared) {
-    if (change.Unchanged()) continue;
-    SB_RETURN_IF_ERROR(change.record != nullptr ? WriteUpsert(connection, &change, info.revision)
-                                                : WriteRemoval(connection, change, info.revision));
+  for (const CommitPlan::PlannedRequest& request : plan.requests) {
+    SB_RETURN_IF_ERROR(WriteRequest(connection, request, now));
   }
+  if (!plan.requests.empty()) {
+    SB_RETURN_IF_ERROR(SqliteQuery(connection, kDeleteOldRequests)
+                           .Bind(1, absl::ToUnixMillis(now - limits::kRequestIdKept))
+                           .Bind(2, 16 * static_cast<int64_t>(plan.requests.size()))
+                           .Run());
+  }
+  if (plan.revisions.empty()) return absl::OkStatus();
   SB_RETURN_IF_ERROR(SqliteQuery(connection, kUpdateHead)
-                         .Bind(1, info.revision.number)
-                         .BindBlob(2, info.digest.View())
+                         .Bind(1, plan.head.revision.number)
+                         .BindBlob(2, plan.head.digest.View())
                          .Bind(3, head.head.revision.number)
                          .Run());
-  if (connection->ChangedRows() != 1) return errors::StoreDamaged("the head is gone");
-  Head next = head.head;
-  next.revision = info.revision;
-  next.digest = info.digest;
-  return next;
+  return connection->ChangedRows() == 1 ? absl::OkStatus()
+                                        : errors::StoreDamaged("the head is gone");
 }
 
 absl::Status WriteFirstHead(SqliteConnection* connection, const Head& head) {

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/hash.h"
+#include "storage/head_row.h"
 #include "storage/model/change_set.h"
 #include "storage/model/resource.h"
 #include "storage/model/revision.h"
@@ -18,18 +19,6 @@
 // the caller's where more than one must agree. Beside the connection's errors all give
 //   kDataLoss  a row is missing, or does not have the hash that it is stored under
 namespace signalbox {
-
-// The one row of `head`.
-struct HeadRow {
-  Head head;
-  Revision oldest;       // the oldest revision whose changes are kept; 1 in an empty store
-  Digest oldest_digest;  // the chain's just below it
-
-  // Whether the changes after `revision` are all kept (and none, at the head).
-  bool Reaches(Revision revision) const { return revision >= Below() && revision <= head.revision; }
-  // The revision just below the oldest one kept.
-  Revision Below() const { return Revision{oldest.number - 1}; }
-};
 
 // None in a store that was just made.
 absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection);

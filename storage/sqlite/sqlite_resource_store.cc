@@ -68,60 +68,6 @@ auto Reading(SqliteDatabase* database, const Read& read)
   return result;
 }
 
-// What was committed after `judged_on`, for a judge.
-absl::StatusOr<std::vector<RevisionChanges>> ChangesToJudge(SqliteConnection* connection,
-                                                            const HeadRow& head,
-                                                            Revision judged_on) {
-  if (!head.Reaches(judged_on)) return errors::JudgedOnNotKept(judged_on, head.head.revision);
-  SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> since, ReadChanges(connection, head, judged_on));
-  if (since.back().info.revision != head.head.revision)
-    return errors::JudgedOnNotKept(judged_on, head.head.revision);
-  return since;
-}
-
-// A commit inside a write transaction that the caller ends: with a commit when `*write` is set,
-// else with a rollback.
-absl::StatusOr<Committed> Decide(SqliteConnection* connection, const HeadRow& head,
-                                 const ChangeSet& changes, Revision judged_on, const Judge& judge,
-                                 const Preconditions& preconditions,
-                                 std::vector<PreparedChange>* prepared, absl::Time now, Head* next,
-                                 bool* write) {
-  const bool has_id = !changes.request_id.empty();
-  const Digest request_hash = has_id ? changes.RequestHash() : Digest{};
-  if (has_id) {
-    SB_ASSIGN_OR_RETURN(const std::optional<Revision> made,
-                        FindRequest(connection, changes, request_hash, now));
-    if (made.has_value())
-      return Committed{.revision = *made, .outcome = Committed::Outcome::kRepeated};
-  }
-  SB_RETURN_IF_ERROR(CheckPreconditions(connection, preconditions, head.head.revision));
-  SB_RETURN_IF_ERROR(FindCurrent(connection, prepared));
-
-  Committed committed = {.revision = head.head.revision, .outcome = Committed::Outcome::kUnchanged};
-  for (const PreparedChange& change : *prepared) {
-    (change.record == nullptr ? committed.removed
-     : change.Unchanged()     ? committed.unchanged
-     : change.exists          ? committed.updated
-                              : committed.created)++;
-  }
-  if (committed.created + committed.updated + committed.removed > 0) {
-    if (head.head.revision != judged_on) {
-      SB_ASSIGN_OR_RETURN(const std::vector<RevisionChanges> since,
-                          ChangesToJudge(connection, head, judged_on));
-      SB_RETURN_IF_ERROR(judge.Check(judged_on, since, changes));
-    }
-    SB_ASSIGN_OR_RETURN(*next, WriteRevision(connection, head, changes, prepared, now));
-    committed.revision = next->revision;
-    committed.outcome = Committed::Outcome::kNewRevision;
-    *write = true;
-  }
-  if (has_id) {
-    SB_RETURN_IF_ERROR(RecordRequest(connection, changes, request_hash, committed.revision, now));
-    *write = true;
-  }
-  return committed;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteResourceStore>> SqliteResourceStore::Create(
@@ -145,7 +91,8 @@ SqliteResourceStore::SqliteResourceStore(const Options& options)
     : options_(options),
       info_({.driver = options.directory.empty() ? "sqlite (memory)" : "sqlite",
              .library_version = SqliteConnection::LibraryVersion(),
-             .location = options.directory}) {}
+             .location = options.directory}),
+      queue_([this](absl::Span<const CommitRequest* const> batch) { return WriteBatch(batch); }) {}
 
 SqliteResourceStore::~SqliteResourceStore() { Close(); }
 
@@ -187,32 +134,51 @@ absl::StatusOr<Committed> SqliteResourceStore::Commit(const ChangeSet& changes, 
                                                       const Judge& judge,
                                                       const Preconditions& preconditions) {
   SB_RETURN_IF_ERROR(CheckChangeSet(changes, preconditions));
-  std::vector<PreparedChange> prepared = Prepare(changes);
+  return queue_.Submit(PrepareCommit(changes, judged_on, judge, preconditions));
+}
 
+SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatch(
+    absl::Span<const CommitRequest* const> batch) {
   SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database_->Writer());
-  absl::StatusOr<Committed> committed = [&]() -> absl::StatusOr<Committed> {
-    SB_ASSIGN_OR_RETURN(SqliteTransaction transaction,
-                        SqliteTransaction::Begin(lease.get(), Kind::kWrite));
-    SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(lease.get()));
-    if (!head.has_value()) return HeadMissing();
-    Show(head->head);  // after a commit whose outcome was unknown it may be news
-    const absl::Time now = absl::FromUnixMillis(absl::ToUnixMillis(options_.clock->Now()));
-    Head next = head->head;
-    bool write = false;
-    SB_ASSIGN_OR_RETURN(const Committed decided,
-                        Decide(lease.get(), *head, changes, judged_on, judge, preconditions,
-                               &prepared, now, &next, &write));
-    if (!write) return decided;
-    SB_RETURN_IF_ERROR(transaction.Commit());
-    Show(next);
-    return decided;
-  }();
-  if (absl::IsDataLoss(committed.status())) database_->MarkDamaged();
-  if (absl::IsUnavailable(committed.status()) && !options_.directory.empty()) {
+  BatchResult results = WriteBatchOn(lease.get(), batch);
+  if (results.ok()) {
+    recent_.Trim();
+    Show(recent_.head());
+    return results;
+  }
+  // What it appended to recent_ is not known to be written.
+  recent_.Reset({});
+  if (absl::IsDataLoss(results.status())) database_->MarkDamaged();
+  if (absl::IsUnavailable(results.status()) && !options_.directory.empty()) {
     // It may have been written all the same; then the waiters should hear of it.
     if (const absl::StatusOr<Head> head = ReadHead(); head.ok()) Show(*head);
   }
-  return committed;
+  return results;
+}
+
+SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatchOn(
+    SqliteConnection* connection, absl::Span<const CommitRequest* const> batch) {
+  SB_ASSIGN_OR_RETURN(SqliteTransaction transaction,
+                      SqliteTransaction::Begin(connection, Kind::kWrite));
+  SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(connection));
+  if (!head.has_value()) return HeadMissing();
+  if (recent_.head() != head->head) recent_.Reset(head->head);
+  const absl::Time now = absl::FromUnixMillis(absl::ToUnixMillis(options_.clock->Now()));
+  SB_ASSIGN_OR_RETURN(CommitFacts facts, ReadFacts(connection, *head, batch, now));
+  const auto read_since = [&](Revision after) -> absl::StatusOr<std::vector<RevisionChanges>> {
+    SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> since, ReadChanges(connection, *head, after));
+    if (since.back().info.revision != head->head.revision)
+      return errors::JudgedOnNotKept(after, head->head.revision);
+    return since;
+  };
+  CommitPlanner planner(std::move(facts), &recent_, read_since);
+  std::vector<absl::StatusOr<Committed>> results;
+  results.reserve(batch.size());
+  for (const CommitRequest* const request : batch) results.push_back(planner.Add(*request));
+  if (planner.plan().empty()) return results;
+  SB_RETURN_IF_ERROR(WritePlan(connection, *head, planner.plan(), now));
+  SB_RETURN_IF_ERROR(transaction.Commit());
+  return results;
 }
 
 absl::StatusOr<Head> SqliteResourceStore::ReadHead() {

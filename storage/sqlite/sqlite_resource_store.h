@@ -8,14 +8,19 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
+#include "storage/commit_plan.h"
+#include "storage/commit_queue.h"
+#include "storage/recent_revisions.h"
 #include "storage/resource_store.h"
 
 namespace signalbox {
 
 class DirectoryLock;
+class SqliteConnection;
 class SqliteDatabase;
 
 // Resources in `config.db` of a directory that this process alone owns, or in memory (STORAGE
@@ -62,6 +67,12 @@ class SqliteResourceStore : public ResourceStore {
 
   // What Create does after the file is open.
   absl::Status Start();
+  // A batch of CommitQueue's.
+  using BatchResult = absl::StatusOr<std::vector<absl::StatusOr<Committed>>>;
+  BatchResult WriteBatch(absl::Span<const CommitRequest* const> batch) SB_EXCLUDES(mu_);
+  // The same on the connection that writes; ends with a commit, or a rollback and an error.
+  BatchResult WriteBatchOn(SqliteConnection* connection,
+                           absl::Span<const CommitRequest* const> batch);
   // Lets waiters see `head` unless they have seen a later one.
   void Show(const Head& head) SB_EXCLUDES(mu_);
 
@@ -69,6 +80,8 @@ class SqliteResourceStore : public ResourceStore {
   StoreInfo info_;
   std::unique_ptr<DirectoryLock> lock_;  // null in memory
   std::unique_ptr<SqliteDatabase> database_;
+  CommitQueue queue_;
+  RecentRevisions recent_;  // used by whoever writes for the queue
 
   Mutex mu_;
   CondVar changed_;

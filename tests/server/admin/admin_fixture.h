@@ -20,7 +20,7 @@ namespace signalbox::testing {
 // A judge that says what the test wants; accepts everything until told otherwise.
 class ScriptedJudge : public Judge {
  public:
-  absl::Status Check(Revision judged_on, const std::vector<RevisionChanges>& since,
+  absl::Status Check(Revision judged_on, absl::Span<const RevisionChanges> since,
                      const ChangeSet& changes) const override {
     ++asked;
     return verdict(changes);

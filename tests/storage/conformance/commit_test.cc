@@ -20,7 +20,7 @@ using Outcome = Committed::Outcome;
 // Remembers what it was asked.
 class RecordingJudge : public Judge {
  public:
-  absl::Status Check(Revision judged_on, const std::vector<RevisionChanges>& since,
+  absl::Status Check(Revision judged_on, absl::Span<const RevisionChanges> since,
                      const ChangeSet&) const override {
     ++asked;
     last_judged_on = judged_on;

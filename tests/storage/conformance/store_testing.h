@@ -18,8 +18,7 @@ namespace signalbox::testing {
 class FixedJudge : public Judge {
  public:
   explicit FixedJudge(absl::Status verdict) : verdict_(std::move(verdict)) {}
-  absl::Status Check(Revision, const std::vector<RevisionChanges>&,
-                     const ChangeSet&) const override {
+  absl::Status Check(Revision, absl::Span<const RevisionChanges>, const ChangeSet&) const override {
     return verdict_;
   }
 

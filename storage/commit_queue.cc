@@ -1,0 +1,63 @@
+#include "storage/commit_queue.h"
+
+#include <cstddef>
+#include <utility>
+
+#include "storage/limits.h"
+
+namespace signalbox {
+
+CommitQueue::CommitQueue(WriteBatch write) : write_(std::move(write)) {}
+
+absl::StatusOr<Committed> CommitQueue::Submit(const CommitRequest& request) {
+  Waiting self = {.request = &request, .result = absl::UnknownError("not written yet")};
+  std::vector<Waiting*> batch;
+  {
+    MutexLock lock(&mu_);
+    queue_.push_back(&self);
+    while (!self.done && (writing_ || queue_.front() != &self)) self.changed.Wait(&mu_);
+    if (self.done) return std::move(self.result);
+    writing_ = true;
+    batch = NextBatchLocked();
+  }
+  Write(batch);
+  MutexLock lock(&mu_);
+  for (Waiting* const waiting : batch) {
+    waiting->done = true;
+    if (waiting != &self) waiting->changed.Signal();
+  }
+  writing_ = false;
+  if (!queue_.empty()) queue_.front()->changed.Signal();
+  return std::move(self.result);
+}
+
+std::vector<CommitQueue::Waiting*> CommitQueue::NextBatchLocked() {
+  std::vector<Waiting*> batch;
+  size_t bytes = 0;
+  while (!queue_.empty() && batch.size() < limits::kMaxBatchRequests) {
+    bytes += queue_.front()->request->bytes;
+    if (!batch.empty() && bytes > limits::kMaxBatchBytes) break;
+    batch.push_back(queue_.front());
+    queue_.pop_front();
+  }
+  return batch;
+}
+
+void CommitQueue::Write(absl::Span<Waiting* const> batch) {
+  std::vector<const CommitRequest*> requests;
+  requests.reserve(batch.size());
+  for (const Waiting* const waiting : batch) requests.push_back(waiting->request);
+  auto results = write_(requests);
+  if (results.ok()) {
+    for (size_t i = 0; i < batch.size(); ++i) batch[i]->result = std::move((*results)[i]);
+    return;
+  }
+  const bool unknown = absl::IsUnavailable(results.status());
+  if (batch.size() == 1 || unknown) {
+    for (Waiting* const waiting : batch) waiting->result = results.status();
+    return;
+  }
+  for (Waiting* const waiting : batch) Write({&waiting, 1});
+}
+
+}  // namespace signalbox
