@@ -4,11 +4,26 @@
 #include <string>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/check.h"
 
 namespace signalbox {
+namespace {
+
+// What the line `-- WORD: N` of the text says, or `otherwise`.
+int NumberSaid(absl::string_view text, absl::string_view word, int otherwise) {
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!absl::ConsumePrefix(&line, absl::StrCat("-- ", word, ":"))) continue;
+    int number = 0;
+    SB_CHECK(absl::SimpleAtoi(line, &number));
+    return number;
+  }
+  return otherwise;
+}
+
+}  // namespace
 
 std::vector<Migration> MigrationsIn(
     const std::vector<std::pair<absl::string_view, absl::string_view>>& files) {
@@ -32,6 +47,10 @@ std::vector<Migration> MigrationsIn(
     SB_CHECK(version == static_cast<int>(migrations.size()) + 1);
     SB_CHECK(!migration.up.empty() && !migration.down.empty());
     migration.checksum = Sha256(migration.up);
+    migration.min_writer = NumberSaid(migration.up, "min_writer", version);
+    migration.min_reader = NumberSaid(migration.up, "min_reader", migration.min_writer);
+    SB_CHECK(1 <= migration.min_reader && migration.min_reader <= migration.min_writer &&
+             migration.min_writer <= version);
     migrations.push_back(std::move(migration));
   }
   return migrations;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/migrator/migrator.h"
@@ -24,6 +25,7 @@ class SqliteMigrationTarget : public MigrationTarget {
   std::string Name() const override { return name_; }
   absl::StatusOr<std::vector<AppliedMigration>> Applied() override;
   absl::Status Apply(const Migration& migration, const AppliedMigration& row) override;
+  absl::Status Revert(const Migration& migration) override;
 
  private:
   const std::string name_;
