@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace signalbox {
 
@@ -14,5 +16,12 @@ bool IsText(absl::string_view text);
 // `what` names the text in the error. Pure.
 //   kInvalidArgument  longer than `limit` bytes, or no UTF-8, or NUL in it
 absl::Status CheckText(absl::string_view what, absl::string_view text, size_t limit);
+
+// The longest beginning of `text` that CheckText takes: for what others say and nobody can mend.
+std::string CutText(absl::string_view text, size_t limit);
+
+// The same for a time: every backend and RFC 3339 can hold the years 1970 to 9999.
+//   kInvalidArgument  it is beyond them
+absl::Status CheckTime(absl::string_view what, absl::Time time);
 
 }  // namespace signalbox

@@ -1,6 +1,7 @@
 #include "storage/errors.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 namespace signalbox::errors {
 
@@ -78,6 +79,60 @@ absl::Status StoreBusy(absl::string_view detail) {
 
 absl::Status StoreUnfit(absl::string_view detail) {
   return absl::FailedPreconditionError(absl::StrCat("the store cannot be used: ", detail));
+}
+
+absl::Status NotWithin(absl::string_view what, absl::string_view allowed) {
+  return absl::InvalidArgumentError(absl::StrCat(what, " must be ", allowed));
+}
+
+absl::Status AuditCursorMoved(const AuditCursor& expected, const AuditCursor& found) {
+  return absl::AbortedError(absl::StrCat(
+      "the audit log has moved on: its cursor is epoch ", found.epoch, ", row ", found.seq,
+      ", not epoch ", expected.epoch, ", row ", expected.seq, "; nothing was written"));
+}
+
+absl::Status OutboxOutOfOrder(absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("the outbox rows are out of order: ", why));
+}
+
+absl::Status NoSuchJob(int64_t id) {
+  return absl::NotFoundError(absl::StrCat("there is no job ", id));
+}
+
+absl::Status JobClaimLost(const JobClaim& claim) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the claim on job ", claim.id,
+                   " is lost: it was given to another worker, cancelled or finished"));
+}
+
+absl::Status JobNotInState(absl::string_view action, const Job& job) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("job ", job.id, " is ", JobStateName(job.state), ": it cannot be ", action));
+}
+
+absl::Status JobKeyTaken(absl::string_view unique_key, int64_t by) {
+  return absl::AlreadyExistsError(
+      absl::StrCat("job ", by, " has the key \"", unique_key, "\" and is pending or running"));
+}
+
+absl::Status QueueFull(int64_t limit) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the job queue is full: ", limit, " jobs are pending or running"));
+}
+
+absl::Status LeaseHeld(const Lease& held) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the lease ", held.name, " is held by ", held.holder, " until ",
+                   absl::FormatTime(held.until, absl::UTCTimeZone())));
+}
+
+absl::Status LeaseLost(const Lease& lease) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the lease ", lease.name, " is no longer held by ", lease.holder, " under its number"));
+}
+
+absl::Status NoSuchNode(absl::string_view id) {
+  return absl::NotFoundError(absl::StrCat("there is no node \"", id, "\""));
 }
 
 absl::Status StoreClosing() { return absl::CancelledError("the store is closing"); }

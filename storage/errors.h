@@ -1,7 +1,12 @@
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "storage/model/audit_event.h"
+#include "storage/model/job.h"
+#include "storage/model/lease.h"
 #include "storage/model/resource.h"
 #include "storage/model/revision.h"
 
@@ -45,6 +50,31 @@ absl::Status StoreBusy(absl::string_view detail);
 // kFailedPrecondition: the place, the file system or the library cannot keep what the store
 // promises, or the file is not a store; nothing was written. `detail` says what to do.
 absl::Status StoreUnfit(absl::string_view detail);
+// kInvalidArgument: `what` is not within the limits that `allowed` names; nothing was written.
+absl::Status NotWithin(absl::string_view what, absl::string_view allowed);
+// kAborted: the audit log's cursor is not where the follower believed it; nothing was written. Read
+// the head, go on from there.
+absl::Status AuditCursorMoved(const AuditCursor& expected, const AuditCursor& found);
+// kInvalidArgument: the outbox rows do not go from the one cursor to the other; `why` names the
+// row; nothing was written.
+absl::Status OutboxOutOfOrder(absl::string_view why);
+// kNotFound: there is no such job.
+absl::Status NoSuchJob(int64_t id);
+// kFailedPrecondition: the job was given to another worker, cancelled or finished; nothing was
+// written. Stop working on it.
+absl::Status JobClaimLost(const JobClaim& claim);
+// kFailedPrecondition: the job's state does not allow `action`; nothing was written.
+absl::Status JobNotInState(absl::string_view action, const Job& job);
+// kAlreadyExists: another job with the key is pending or running; nothing was written. Wait for it.
+absl::Status JobKeyTaken(absl::string_view unique_key, int64_t by);
+// kResourceExhausted: too many jobs wait; nothing was written. See why nobody does them.
+absl::Status QueueFull(int64_t limit);
+// kFailedPrecondition: somebody else has the lease; nothing was written. Try again later.
+absl::Status LeaseHeld(const Lease& held);
+// kFailedPrecondition: the lease was taken over or released; nothing was written. Stop.
+absl::Status LeaseLost(const Lease& lease);
+// kNotFound: no node of that id is known.
+absl::Status NoSuchNode(absl::string_view id);
 // kCancelled: the store is shutting down.
 absl::Status StoreClosing();
 

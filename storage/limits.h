@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/time/time.h"
 
@@ -52,5 +53,43 @@ inline constexpr size_t kMaxAuditResourceBytes = 3 * kMaxNameBytes + 2;
 
 // How long a request id is remembered. A retry after that is a new request.
 inline constexpr absl::Duration kRequestIdKept = absl::Hours(24);
+
+// Rows that a list returns at most in one call, whatever page size is asked for.
+inline constexpr int kMaxPageSize = 1000;
+
+// Rows that one call of a Prune removes at most: the writer must not be held for long. The caller
+// asks again.
+inline constexpr int kMaxPrunedRows = 500;
+
+// The newest audit events, which no age removes: a clock that jumped must not empty the log.
+inline constexpr int64_t kAuditAlwaysKept = 1000;
+
+// Outbox rows that the audit log takes in one transaction, and direct events that share one flush.
+// More outbox rows: INVALID_ARGUMENT; more direct events wait for the next flush.
+inline constexpr size_t kMaxOutboxRows = 1000;
+inline constexpr size_t kMaxAuditBatch = 256;
+
+// A job's payload: a reference to what is to be done, not the thing itself. Beyond it:
+// INVALID_ARGUMENT.
+inline constexpr size_t kMaxPayloadBytes = size_t{256} << 10;
+
+// Attempts of one job: with the backoff between them more would take weeks. Beyond it:
+// INVALID_ARGUMENT.
+inline constexpr int kMaxAttempts = 100;
+
+// Jobs that are pending or running. Work comes at some 500 jobs a minute at most; far more waiting
+// means that nobody does it. Beyond it: RESOURCE_EXHAUSTED.
+inline constexpr int64_t kMaxWaitingJobs = 10000;
+
+// How long a lease may be: as long as a dead holder can keep others waiting. Beyond it:
+// INVALID_ARGUMENT.
+inline constexpr absl::Duration kMaxLease = absl::Hours(1);
+
+// Rows that an instance writes to the node history in one transaction: all nodes of a full one.
+// Beyond it: INVALID_ARGUMENT.
+inline constexpr size_t kMaxHistoryBatch = 20000;
+
+// Types for which a node says what it acknowledged; Envoy knows ten. A node with more is left out.
+inline constexpr size_t kMaxTypesPerNode = 64;
 
 }  // namespace signalbox::limits

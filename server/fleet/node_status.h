@@ -3,17 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "storage/model/node_state.h"
 #include "storage/model/revision.h"
 
 namespace signalbox {
-
-// How far a proxy, or one type at a proxy, is (OPERATORS section 3).
-enum class NodeState { kSynced, kPending, kWarming, kStale, kNack, kHeld, kIdle, kGone };
-
-// "SYNCED", "PENDING", ...: the name in tables, the API and metrics.
-absl::string_view NodeStateName(NodeState state);
 
 // One type at a proxy.
 struct NodeTypeStatus {

@@ -54,9 +54,8 @@ struct OutboxRow {
 struct AuditRecord {
   int64_t number = 0;  // 1, 2, 3, ... without gaps
   AuditEvent event;
-  AuditCursor origin;      // the outbox row that it was; all 0 when it came directly
-  Digest previous_digest;  // the chain's just below
-  Digest digest;           // and up to here
+  AuditCursor origin;  // the outbox row that it was; all 0 when it came directly
+  Digest digest;       // of the chain up to here
 };
 
 // The chain's digest at a record: over the previous digest, the number, the origin and every field

@@ -1,4 +1,4 @@
-#include "server/fleet/node_status.h"
+#include "storage/model/node_state.h"
 
 namespace signalbox {
 
