@@ -470,7 +470,9 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   std::vector<Refusals::Suspect> suspects;
   bool others_suspected = false;
   for (const auto& [name, fragment] : carried) {
-    if (fragment == nullptr || acked_.Get(name).Is(fragment.get())) continue;
+    if (fragment == nullptr) continue;
+    // What is acknowledged is known of what the client asks for only.
+    if (Covers(name) && acked_.Get(name).Is(fragment.get())) continue;
     if (!is_judged(name)) {
       others_suspected = true;
       continue;

@@ -165,7 +165,7 @@ class Client {
     for (const NodeTypeStatus& type : status.types) {
       if (wrong.empty()) break;
       wrong.push_back(absl::StrCat(type.type, " is ", std::string(NodeStateName(type.state)), ": ",
-                                   type.detail));
+                                   type.detail, " refused: ", absl::StrJoin(type.refused, ",")));
     }
     for (std::string& text : wrong)
       text = absl::StrCat(node_.id, " (", std::string(VariantName(variant_)), "): ", text);
