@@ -1,0 +1,3 @@
+DROP TABLE lease;
+DROP TABLE job;
+PRAGMA user_version = 0;
