@@ -21,4 +21,10 @@ absl::Status CheckAuditEvent(const AuditEvent& event) {
   return CheckText("an audit event's source", event.source, limits::kMaxNameBytes);
 }
 
+absl::Status CheckControlEntry(const ControlEntry& entry) {
+  if (entry.kind.empty()) return errors::Missing("a control entry's kind");
+  SB_RETURN_IF_ERROR(CheckText("a control entry's kind", entry.kind, limits::kMaxNameBytes));
+  return CheckText("a control entry's subject", entry.subject, limits::kMaxAuditResourceBytes);
+}
+
 }  // namespace signalbox

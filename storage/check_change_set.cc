@@ -15,13 +15,6 @@
 namespace signalbox {
 namespace {
 
-absl::Status CheckKey(const ResourceKey& key) {
-  SB_RETURN_IF_ERROR(
-      CheckText("a resource's namespace", key.namespace_name, limits::kMaxNameBytes));
-  SB_RETURN_IF_ERROR(CheckText("a resource's type", key.type, limits::kMaxNameBytes));
-  return CheckText("a resource's name", key.name, limits::kMaxNameBytes);
-}
-
 absl::Status CheckRecord(const ResourceKey& key, const Record& record) {
   const auto of = [&](absl::string_view what) {
     return absl::StrCat("the ", what, " of ", key.ToString());
@@ -51,6 +44,32 @@ absl::Status CheckRecord(const ResourceKey& key, const Record& record) {
 
 }  // namespace
 
+absl::Status CheckKey(const ResourceKey& key) {
+  SB_RETURN_IF_ERROR(
+      CheckText("a resource's namespace", key.namespace_name, limits::kMaxNameBytes));
+  SB_RETURN_IF_ERROR(CheckText("a resource's type", key.type, limits::kMaxNameBytes));
+  return CheckText("a resource's name", key.name, limits::kMaxNameBytes);
+}
+
+absl::Status CheckFilter(const ResourceFilter& filter) {
+  const std::string none;
+  SB_RETURN_IF_ERROR(CheckText("the namespace to list", filter.namespace_name.value_or(none),
+                               limits::kMaxNameBytes));
+  SB_RETURN_IF_ERROR(
+      CheckText("the type to list", filter.type.value_or(none), limits::kMaxNameBytes));
+  SB_RETURN_IF_ERROR(
+      CheckText("the group to list", filter.group.value_or(none), limits::kMaxNameBytes));
+  if (filter.labels.size() > limits::kMaxLabelsPerFilter) {
+    return errors::TooLarge("the number of labels in a filter", filter.labels.size(),
+                            limits::kMaxLabelsPerFilter);
+  }
+  for (const auto& [name, value] : filter.labels) {
+    SB_RETURN_IF_ERROR(CheckText("a label to list", name, limits::kMaxMetadataBytes));
+    SB_RETURN_IF_ERROR(CheckText("a label's value to list", value, limits::kMaxMetadataBytes));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckChangeSet(const ChangeSet& changes, const Preconditions& preconditions) {
   const size_t count = changes.upserts.size() + changes.removals.size();
   if (count > limits::kMaxChangesPerCommit) {
@@ -60,6 +79,7 @@ absl::Status CheckChangeSet(const ChangeSet& changes, const Preconditions& preco
   SB_RETURN_IF_ERROR(CheckText("the author", changes.author, limits::kMaxNameBytes));
   SB_RETURN_IF_ERROR(CheckText("the message", changes.message, limits::kMaxMessageBytes));
   SB_RETURN_IF_ERROR(CheckText("the request id", changes.request_id, limits::kMaxRequestIdBytes));
+  SB_RETURN_IF_ERROR(CheckText("the request's source", changes.source, limits::kMaxNameBytes));
 
   size_t bytes = 0;
   absl::flat_hash_set<ResourceKey> keys;

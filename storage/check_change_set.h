@@ -12,4 +12,9 @@ namespace signalbox {
 //   kInvalidArgument  the text names what is wrong and, where there is one, the resource
 absl::Status CheckChangeSet(const ChangeSet& changes, const Preconditions& preconditions);
 
+// The same for what a read asks for: text that is too long or is no text finds nothing on one
+// backend and is an error on another.
+absl::Status CheckKey(const ResourceKey& key);
+absl::Status CheckFilter(const ResourceFilter& filter);
+
 }  // namespace signalbox

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -35,6 +36,21 @@ RevisionChanges AsChanges(const CommitPlan::PlannedRevision& planned) {
     }
   }
   return changes;
+}
+
+// What the audit log says of a commit.
+AuditEvent EventOf(const CommitRequest& request, const Committed& committed, absl::Time now) {
+  const ChangeSet& changes = *request.changes;
+  AuditEvent event = {.time = now,
+                      .principal = changes.author.empty() ? "anonymous" : changes.author,
+                      .action = std::string(RevisionKindName(changes.kind)),
+                      .revision = committed.revision,
+                      .request_id = changes.request_id,
+                      .detail = absl::StrCat(committed.created, " created, ", committed.updated,
+                                             " updated, ", committed.removed, " removed"),
+                      .source = changes.source};
+  if (request.prepared.size() == 1) event.resource = request.prepared.front().key->ToString();
+  return event;
 }
 
 }  // namespace
@@ -76,6 +92,8 @@ const StoredResource& CommitPlanner::Stored(const ResourceKey& key) const {
 
 absl::Status CommitPlanner::CheckPreconditions(const CommitRequest& request) const {
   const Preconditions& preconditions = *request.preconditions;
+  if (preconditions.epoch.has_value() && *preconditions.epoch != plan_.head.epoch)
+    return errors::StoreRestored();
   if (preconditions.expected_revision.has_value() &&
       *preconditions.expected_revision != plan_.head.revision) {
     return errors::RevisionConflict(*preconditions.expected_revision, plan_.head.revision);
@@ -135,6 +153,10 @@ absl::StatusOr<Committed> CommitPlanner::Add(const CommitRequest& request) {
     Append(request);
     committed.revision = plan_.head.revision;
     committed.outcome = Committed::Outcome::kNewRevision;
+    plan_.outbox.push_back(
+        {.epoch = plan_.head.epoch,
+         .seq = facts_.head.outbox_seq + static_cast<int64_t>(plan_.outbox.size()) + 1,
+         .event = EventOf(request, committed, facts_.now)});
   }
   if (request.has_id()) {
     const StoredRequest stored = {.hash = request.request_hash, .revision = committed.revision};
@@ -147,6 +169,7 @@ absl::StatusOr<Committed> CommitPlanner::Add(const CommitRequest& request) {
 void CommitPlanner::Append(const CommitRequest& request) {
   const ChangeSet& changes = *request.changes;
   CommitPlan::PlannedRevision planned = {.info = {.revision = Next(plan_.head.revision),
+                                                  .epoch = plan_.head.epoch,
                                                   .time = facts_.now,
                                                   .author = changes.author,
                                                   .message = changes.message,
@@ -164,8 +187,8 @@ void CommitPlanner::Append(const CommitRequest& request) {
     stored.changed_in = planned.info.revision;
   }
   RevisionChanges as_changes = AsChanges(planned);
-  planned.info.digest = ChainDigest(planned.info.previous_digest, plan_.head.epoch, planned.info,
-                                    as_changes.upserts, as_changes.removals);
+  planned.info.digest = ChainDigest(planned.info.previous_digest, planned.info, as_changes.upserts,
+                                    as_changes.removals);
   as_changes.info.digest = planned.info.digest;
   plan_.head.revision = planned.info.revision;
   plan_.head.digest = planned.info.digest;

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "storage/head_row.h"
 #include "storage/judge.h"
+#include "storage/model/audit_event.h"
 #include "storage/model/change_set.h"
 #include "storage/model/resource.h"
 #include "storage/model/revision.h"
@@ -98,7 +99,8 @@ struct CommitPlan {
   };
   std::vector<PlannedRevision> revisions;
   std::vector<PlannedRequest> requests;
-  Head head;  // after all of it
+  std::vector<OutboxRow> outbox;  // one for each revision
+  Head head;                      // after all of it
 
   bool empty() const { return revisions.empty() && requests.empty(); }
 };

@@ -21,6 +21,12 @@ absl::Status JudgedOnNotKept(Revision judged_on, Revision head) {
                                          head.number, "; nothing was written"));
 }
 
+absl::Status StoreRestored() {
+  return absl::AbortedError(
+      "the store was restored since this was read: its revisions are of another epoch; read it "
+      "again");
+}
+
 absl::Status RequestIdReused(absl::string_view request_id) {
   return absl::InvalidArgumentError(absl::StrCat(
       "request id \"", request_id, "\" was used for another request within the last 24 h"));

@@ -20,6 +20,9 @@ absl::Status EtagConflict(const ResourceKey& key);
 // kAborted: from the revision that the change was judged on the head cannot be reached in one read:
 // it is not kept, above the head or far behind; nothing was written. Judge on the head, retry.
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head);
+// kAborted: what the request says about revisions is of another epoch; nothing was written. Read
+// again, decide again.
+absl::Status StoreRestored();
 // kInvalidArgument: the request id was used for another request. Choose a new one.
 absl::Status RequestIdReused(absl::string_view request_id);
 // kNotFound: a removal names a resource that is not there; nothing was written.

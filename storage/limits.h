@@ -42,6 +42,13 @@ inline constexpr size_t kMaxRecentBytes = size_t{32} << 20;
 // Revisions that ChangesSince returns at most in one call; the caller asks again from the last one.
 inline constexpr int kMaxRevisionsPerRead = 1000;
 
+// Labels that one list asks for: each is a lookup of its own for each resource. Beyond it:
+// INVALID_ARGUMENT.
+inline constexpr size_t kMaxLabelsPerFilter = 16;
+
+// Resources, or changes of one, that a list returns at most in one page.
+inline constexpr int kMaxResourcesPerPage = 1000;
+
 // The sum of the bodies that ChangesSince returns in one call, unless its first revision alone has
 // more: a reader that is far behind must not hold all of history in memory. The caller asks again
 // from the last revision.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -7,9 +8,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "storage/judge.h"
+#include "storage/model/audit_event.h"
 #include "storage/model/change_set.h"
+#include "storage/model/control_entry.h"
 #include "storage/model/resource.h"
 #include "storage/model/revision.h"
 
@@ -17,6 +21,8 @@ namespace signalbox {
 
 // What the user demands of the head, apart from what the judge says.
 struct Preconditions {
+  // The epoch that the revisions below are of; none: whichever the head has.
+  std::optional<uint64_t> epoch;
   std::optional<Revision> expected_revision;
   // The revision in which the resource last changed (what its etag says); Revision{0}: it must not
   // exist.
@@ -41,6 +47,35 @@ struct Committed {
 // A page of a list of revisions, newest first.
 struct RevisionPage {
   std::vector<RevisionInfo> revisions;
+  std::optional<Revision> next_below;  // ask with this for the next page; none at the end
+};
+
+// Which resources a list is of; each field that is set narrows it.
+struct ResourceFilter {
+  std::optional<std::string> namespace_name;
+  std::optional<std::string> type;
+  std::optional<std::string> group;           // named among the targets, or there are none
+  std::map<std::string, std::string> labels;  // all of them, with these values
+  std::optional<Revision> changed_since;      // last changed after this revision
+};
+
+// A page of a list of resources, sorted by key. What is added or removed between two pages does not
+// move the others.
+struct ResourcePage {
+  Head head;  // that the page is of
+  std::vector<Resource> resources;
+  std::optional<ResourceKey> next_after;  // ask with this for the next page; none at the end
+};
+
+// What one revision made of one resource.
+struct ResourceChange {
+  RevisionInfo info;
+  std::optional<Resource> resource;  // none: it was removed
+};
+
+// A page of a resource's history, newest first.
+struct ResourceHistoryPage {
+  std::vector<ResourceChange> changes;
   std::optional<Revision> next_below;  // ask with this for the next page; none at the end
 };
 
@@ -71,8 +106,9 @@ class ResourceStore {
   //                        request id used otherwise
   //   kFailedPrecondition  `preconditions` do not hold
   //   kNotFound            a removal names what is not there
-  //   kAborted             `judged_on` is not within the history kept, or another program holds
-  //                        the database. Judge on the head and retry.
+  //   kAborted             `judged_on` is not within the history kept, `preconditions` are of
+  //                        another epoch, or another program holds the database. Read the head,
+  //                        judge on it and retry.
   //   kResourceExhausted   the disk is full
   //   kUnavailable         whether it was written is unknown: ask again with the same request id
   //   any                  what `judge` returned
@@ -96,11 +132,29 @@ class ResourceStore {
   // Waits until the head is another than `after` or the deadline (a time of Clock::Monotonic) has
   // passed; returns the head either way, as far as this process knows it: that costs no read where
   // nothing happened. A missed wake-up costs latency only: the caller compares.
-  virtual absl::StatusOr<Head> WaitForChange(Revision after, absl::Time deadline) = 0;
+  virtual absl::StatusOr<Head> WaitForChange(const Head& after, absl::Time deadline) = 0;
 
   // One resource at the head.
   //   kNotFound  it is not there
   virtual absl::StatusOr<Resource> Get(const ResourceKey& key) = 0;
+
+  // The resources that `filter` lets through and whose key is above `after` (none: from the first),
+  // at most `page_size` (1 to limits::kMaxResourcesPerPage, and limits::kMaxBytesPerRead of
+  // bodies).
+  virtual absl::StatusOr<ResourcePage> List(const ResourceFilter& filter,
+                                            const std::optional<ResourceKey>& after,
+                                            int page_size) = 0;
+
+  // What one resource was in the revisions within the history kept and below `below` (none: from
+  // the head), newest first, at most `page_size` (1 to limits::kMaxResourcesPerPage). Empty for a
+  // key that was never used.
+  virtual absl::StatusOr<ResourceHistoryPage> History(const ResourceKey& key,
+                                                      std::optional<Revision> below,
+                                                      int page_size) = 0;
+
+  // Everything as it was at `revision`, whose digest the head has; for a rollback or a comparison.
+  //   kOutOfRange  it is not within the history kept
+  virtual absl::StatusOr<HeadState> LoadAt(Revision revision) = 0;
 
   // What is known of one revision.
   //   kOutOfRange  it is not within the history kept
@@ -110,6 +164,36 @@ class ResourceStore {
   // most `page_size` (1 to limits::kMaxRevisionsPerRead).
   virtual absl::StatusOr<RevisionPage> ListRevisions(std::optional<Revision> below,
                                                      int page_size) = 0;
+
+  // What became of the request that `author` sent with `request_id`: the revision that it made or
+  // found; none where no such request was written. Waits for commits under way, so that a commit
+  // whose outcome was unknown is known after this.
+  virtual absl::StatusOr<std::optional<Revision>> FindRequest(absl::string_view author,
+                                                              absl::string_view request_id) = 0;
+
+  // Adds an entry to the control log (its seq and time are filled in here) and `event` to the
+  // outbox, in one transaction; returns the head afterwards. Refused as Commit refuses, and
+  //   kInvalidArgument  what CheckAuditEvent says, or no kind
+  virtual absl::StatusOr<Head> AppendControl(const ControlEntry& entry,
+                                             const AuditEvent& event) = 0;
+
+  // The entries of the control log above `after`, in order, at most limits::kMaxRevisionsPerRead.
+  virtual absl::StatusOr<std::vector<ControlEntry>> ControlSince(int64_t after) = 0;
+
+  // The rows of the outbox that follow `cursor`, in order, at most `count` (1 to
+  // limits::kMaxRevisionsPerRead): those of the cursor's epoch above its seq, and those of later
+  // epochs.
+  virtual absl::StatusOr<std::vector<OutboxRow>> ReadOutbox(const AuditCursor& cursor,
+                                                            int count) = 0;
+
+  // Deletes rows of the outbox up to `cursor` that are older than `before`, at most
+  // limits::kMaxRevisionsPerRead of them; returns how many.
+  virtual absl::StatusOr<int> TrimOutbox(const AuditCursor& cursor, absl::Time before) = 0;
+
+  // Starts a new epoch, which is random, after a restore or when another database is adopted:
+  // what was remembered with the one before is not comparable from here on. Adds an entry "epoch"
+  // to the control log and `event` to the outbox.
+  virtual absl::StatusOr<Head> StartEpoch(const AuditEvent& event) = 0;
 
   // What the store is. Needs no database and works after Close.
   virtual StoreInfo Info() const = 0;

@@ -44,11 +44,12 @@ absl::Time Publisher::LastTick() const {
 void Publisher::Run() {
   while (true) {
     last_tick_nanos_.store(absl::ToUnixNanos(clock_->Monotonic()), std::memory_order_relaxed);
-    absl::StatusOr<Head> head = store_->WaitForChange(head_.revision, clock_->Monotonic() + kPoll);
+    absl::StatusOr<Head> head = store_->WaitForChange(head_, clock_->Monotonic() + kPoll);
     absl::Status status = head.status();
-    if (status.ok() && (head->revision != head_.revision || head->epoch != head_.epoch)) {
+    if (status.ok() && !SameHistory(*head, head_)) {
       status = head->epoch == head_.epoch && head->revision > head_.revision ? Advance() : Reload();
     }
+    if (status.ok()) head_.control_seq = head->control_seq;
     if (!status.ok() && !absl::IsCancelled(status)) observer_->OnPublishFailed(status);
     MutexLock lock(&mu_);
     if (!status.ok() && !stopping_) stop_.WaitFor(&mu_, absl::ToChronoNanoseconds(kPoll));

@@ -24,10 +24,10 @@ Digest ChangeSet::RequestHash() const {
   return hasher.Finish();
 }
 
-Digest ChainDigest(const Digest& previous, uint64_t epoch, const RevisionInfo& info,
+Digest ChainDigest(const Digest& previous, const RevisionInfo& info,
                    const std::vector<Resource>& upserts, const std::vector<ResourceKey>& removals) {
   Hasher hasher;
-  hasher.Add(previous.View()).Add(epoch).Add(static_cast<uint64_t>(info.revision.number));
+  hasher.Add(previous.View()).Add(info.epoch).Add(static_cast<uint64_t>(info.revision.number));
   hasher.Add(static_cast<uint64_t>(absl::ToUnixMillis(info.time)));
   hasher.Add(info.author).Add(RevisionKindName(info.kind)).Add(info.request_id);
   hasher.Add(upserts.size());

@@ -27,8 +27,10 @@ struct ChangeSet {
   // Chosen by the client, unique per author for 24 h; "" for none. A retry with the same id and
   // content makes no second revision.
   std::string request_id;
+  // Where the request came from, for the audit log: "unix", an address.
+  std::string source;
 
-  // SHA-256 over everything but the author: what a retry is recognised by.
+  // SHA-256 over everything but the author and the source: what a retry is recognised by.
   Digest RequestHash() const;
 };
 
@@ -48,7 +50,7 @@ struct HeadState {
 // The digest of the chain at a revision (STORAGE section 3): over the previous digest, the epoch,
 // the revision, its time, author, kind and request id, and the sorted (key, record hash or
 // removal). Never bodies.
-Digest ChainDigest(const Digest& previous, uint64_t epoch, const RevisionInfo& info,
+Digest ChainDigest(const Digest& previous, const RevisionInfo& info,
                    const std::vector<Resource>& upserts, const std::vector<ResourceKey>& removals);
 
 }  // namespace signalbox

@@ -30,7 +30,8 @@ absl::string_view RevisionKindName(RevisionKind kind);
 // What is known of a revision besides its content.
 struct RevisionInfo {
   Revision revision;
-  absl::Time time;  // milliseconds; from the store's clock
+  uint64_t epoch = 0;  // the head's when it was made
+  absl::Time time;     // milliseconds; from the store's clock
   std::string author;
   std::string message;
   std::string request_id;
@@ -39,14 +40,21 @@ struct RevisionInfo {
   Digest digest;  // of the chain up to here (STORAGE section 3)
 };
 
-// What every poll reads of the store, whole.
+// What every poll reads of the store, whole: it is another one whenever anything has changed.
 struct Head {
   std::string store_id;  // made with the store, never changes
   uint64_t epoch = 0;  // random; new after a restore: revisions of another epoch are not comparable
   Revision revision;
-  Digest digest;  // the chain's at `revision`; all zero at revision 0
+  Digest digest;            // the chain's at `revision`; all zero at revision 0
+  int64_t control_seq = 0;  // of the last entry of the control log
 
   friend bool operator==(const Head&, const Head&) = default;
 };
+
+// Whether both are at the same revision of the same history.
+inline bool SameHistory(const Head& a, const Head& b) {
+  return a.store_id == b.store_id && a.epoch == b.epoch && a.revision == b.revision &&
+         a.digest == b.digest;
+}
 
 }  // namespace signalbox

@@ -10,6 +10,7 @@
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/model/resource.h"
+#include "storage/sqlite/outbox_rows.h"
 #include "storage/sqlite/resource_rows.h"
 #include "storage/sqlite/sqlite_digest.h"
 
@@ -50,9 +51,9 @@ constexpr Sql kInsertRecord = {
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
 
 constexpr Sql kInsertRevision = {"insert_revision",
-                                 "INSERT INTO revision (number, time_ms, author, message, "
+                                 "INSERT INTO revision (number, epoch, time_ms, author, message, "
                                  "request_id, kind, previous_digest, digest) "
-                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
 
 constexpr Sql kInsertHistory = {
     "insert_history", "INSERT INTO resource_history (revision, key, record) VALUES (?1, ?2, ?3)"};
@@ -70,7 +71,8 @@ constexpr Sql kInsertLabel = {
     "insert_label", "INSERT INTO resource_label (key, value, resource) VALUES (?1, ?2, ?3)"};
 
 constexpr Sql kUpdateHead = {"update_head",
-                             "UPDATE head SET revision = ?1, digest = ?2 WHERE revision = ?3"};
+                             "UPDATE head SET revision = ?1, digest = ?2, outbox_seq = ?3 "
+                             "WHERE revision = ?4"};
 
 constexpr Sql kInsertHead = {
     "insert_head",
@@ -133,17 +135,6 @@ absl::Status FindResource(SqliteConnection* connection, const ResourceKey& key,
   return query.status();
 }
 
-absl::Status FindRequest(SqliteConnection* connection, const RequestName& name,
-                         CommitFacts* facts) {
-  SqliteQuery query(connection, kSelectRequest);
-  query.BindText(1, name.first).BindText(2, name.second);
-  if (query.Step() && absl::FromUnixMillis(query.Int(2)) > facts->now - limits::kRequestIdKept) {
-    facts->requests.emplace(
-        name, StoredRequest{.hash = DigestIn(query.Blob(0)), .revision = Revision{query.Int(1)}});
-  }
-  return query.status();
-}
-
 absl::StatusOr<int64_t> MakeKey(SqliteConnection* connection, const ResourceKey& key) {
   SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertKey)
                          .BindText(1, key.namespace_name)
@@ -195,13 +186,14 @@ absl::Status WriteChange(SqliteConnection* connection, const CommitPlan::Change&
 absl::Status WriteRevision(SqliteConnection* connection, const RevisionInfo& info) {
   return SqliteQuery(connection, kInsertRevision)
       .Bind(1, info.revision.number)
-      .Bind(2, absl::ToUnixMillis(info.time))
-      .BindText(3, info.author)
-      .BindText(4, info.message)
-      .BindText(5, info.request_id)
-      .Bind(6, static_cast<int64_t>(info.kind))
-      .BindBlob(7, info.previous_digest.View())
-      .BindBlob(8, info.digest.View())
+      .Bind(2, static_cast<int64_t>(info.epoch))
+      .Bind(3, absl::ToUnixMillis(info.time))
+      .BindText(4, info.author)
+      .BindText(5, info.message)
+      .BindText(6, info.request_id)
+      .Bind(7, static_cast<int64_t>(info.kind))
+      .BindBlob(8, info.previous_digest.View())
+      .BindBlob(9, info.digest.View())
       .Run();
 }
 
@@ -218,6 +210,17 @@ absl::Status WriteRequest(SqliteConnection* connection, const CommitPlan::Planne
 
 }  // namespace
 
+absl::Status ReadRequest(SqliteConnection* connection, const RequestName& name,
+                         CommitFacts* facts) {
+  SqliteQuery query(connection, kSelectRequest);
+  query.BindText(1, name.first).BindText(2, name.second);
+  if (query.Step() && absl::FromUnixMillis(query.Int(2)) > facts->now - limits::kRequestIdKept) {
+    facts->requests.emplace(
+        name, StoredRequest{.hash = DigestIn(query.Blob(0)), .revision = Revision{query.Int(1)}});
+  }
+  return query.status();
+}
+
 absl::StatusOr<CommitFacts> ReadFacts(SqliteConnection* connection, const HeadRow& head,
                                       absl::Span<const CommitRequest* const> batch,
                                       absl::Time now) {
@@ -225,7 +228,7 @@ absl::StatusOr<CommitFacts> ReadFacts(SqliteConnection* connection, const HeadRo
   for (const CommitRequest* const request : batch) {
     if (request->has_id()) {
       const RequestName name = {request->changes->author, request->changes->request_id};
-      SB_RETURN_IF_ERROR(FindRequest(connection, name, &facts));
+      SB_RETURN_IF_ERROR(ReadRequest(connection, name, &facts));
     }
     absl::Status status;
     ForEachKey(*request, [&](const ResourceKey& key) {
@@ -263,10 +266,12 @@ absl::Status WritePlan(SqliteConnection* connection, const HeadRow& head, const 
                            .Run());
   }
   if (plan.revisions.empty()) return absl::OkStatus();
+  for (const OutboxRow& row : plan.outbox) SB_RETURN_IF_ERROR(AddToOutbox(connection, row));
   SB_RETURN_IF_ERROR(SqliteQuery(connection, kUpdateHead)
                          .Bind(1, plan.head.revision.number)
                          .BindBlob(2, plan.head.digest.View())
-                         .Bind(3, head.head.revision.number)
+                         .Bind(3, plan.outbox.back().seq)
+                         .Bind(4, head.head.revision.number)
                          .Run());
   return connection->ChangedRows() == 1 ? absl::OkStatus()
                                         : errors::StoreDamaged("the head is gone");

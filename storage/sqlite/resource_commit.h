@@ -13,6 +13,9 @@
 // write transaction of the caller's and give the connection's errors.
 namespace signalbox {
 
+// What is stored under an author and a request id, into `facts`, whose time says what is forgotten.
+absl::Status ReadRequest(SqliteConnection* connection, const RequestName& name, CommitFacts* facts);
+
 // Everything that the batch touches, at `now`. `head` is the head as that transaction reads it.
 absl::StatusOr<CommitFacts> ReadFacts(SqliteConnection* connection, const HeadRow& head,
                                       absl::Span<const CommitRequest* const> batch, absl::Time now);

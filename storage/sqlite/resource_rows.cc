@@ -16,7 +16,8 @@ namespace {
 
 constexpr Sql kSelectHead = {
     "select_head",
-    "SELECT store_id, epoch, revision, digest, oldest_revision, oldest_digest FROM head"};
+    "SELECT store_id, epoch, revision, digest, control_seq, oldest_revision, oldest_digest, "
+    "outbox_seq FROM head"};
 
 constexpr Sql kCountResources = {"count_resources", "SELECT count(*) FROM resource"};
 
@@ -54,15 +55,16 @@ constexpr Sql kSelectHistoryHashes = {
     "h.record "
     "WHERE h.revision = ?1 ORDER BY k.namespace, k.type, k.name"};
 
-constexpr Sql kSelectRevisionsUp = {"select_revisions_up",
-                                    "SELECT number, time_ms, author, message, request_id, kind, "
-                                    "previous_digest, digest FROM revision "
-                                    "WHERE number > ?1 ORDER BY number LIMIT ?2"};
+constexpr Sql kSelectRevisionsUp = {
+    "select_revisions_up",
+    "SELECT number, epoch, time_ms, author, message, request_id, kind, "
+    "previous_digest, digest FROM revision "
+    "WHERE number > ?1 ORDER BY number LIMIT ?2"};
 
 constexpr Sql kSelectRevisionsDown = {
     "select_revisions_down",
-    "SELECT number, time_ms, author, message, request_id, kind, previous_digest, digest FROM "
-    "revision "
+    "SELECT number, epoch, time_ms, author, message, request_id, kind, previous_digest, digest "
+    "FROM revision "
     "WHERE number >= ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3"};
 
 absl::StatusOr<Json> ParsedJson(absl::string_view text, const ResourceKey& key) {
@@ -92,43 +94,6 @@ ResourceKey KeyIn(const SqliteQuery& row) {
   return {.namespace_name = std::string(row.Text(0)),
           .type = std::string(row.Text(1)),
           .name = std::string(row.Text(2))};
-}
-
-// The resource in a row of select_resource, select_resources or select_history.
-absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row) {
-  Resource resource = {.key = KeyIn(row), .changed_in = Revision{row.Int(3)}};
-  if (row.IsNull(4) || row.IsNull(10)) {
-    return errors::StoreDamaged(
-        absl::StrCat("the record or the body of ", resource.key.ToString(), " is missing"));
-  }
-  auto record = std::make_shared<Record>();
-  SB_ASSIGN_OR_RETURN(record->targets, StringsIn(row.Text(5), resource.key));
-  SB_ASSIGN_OR_RETURN(record->labels, MapIn(row.Text(6), resource.key));
-  SB_ASSIGN_OR_RETURN(record->annotations, MapIn(row.Text(7), resource.key));
-  record->owner = std::string(row.Text(8));
-  record->source = std::string(row.Text(9));
-  record->body = std::string(row.Blob(11));
-  resource.record_hash = DigestIn(row.Blob(4));
-  resource.body_hash = Sha256(record->body);
-  if (resource.body_hash != DigestIn(row.Blob(10)) ||
-      record->Hash(resource.body_hash) != resource.record_hash) {
-    return errors::StoreDamaged(absl::StrCat(resource.key.ToString(), " in revision ",
-                                             resource.changed_in.number,
-                                             " does not have the hash that it was stored under"));
-  }
-  resource.record = std::move(record);
-  return resource;
-}
-
-RevisionInfo RevisionIn(const SqliteQuery& row) {
-  return {.revision = Revision{row.Int(0)},
-          .time = absl::FromUnixMillis(row.Int(1)),
-          .author = std::string(row.Text(2)),
-          .message = std::string(row.Text(3)),
-          .request_id = std::string(row.Text(4)),
-          .kind = static_cast<RevisionKind>(row.Int(5)),
-          .previous_digest = DigestIn(row.Blob(6)),
-          .digest = DigestIn(row.Blob(7))};
 }
 
 absl::Status ChainBroken(Revision revision) {
@@ -173,10 +138,47 @@ absl::StatusOr<Digest> ChainDigestOf(SqliteConnection* connection, const HeadRow
   }
   SB_RETURN_IF_ERROR(row.status());
   *rows += static_cast<int64_t>(upserts.size() + removals.size());
-  return ChainDigest(info.previous_digest, head.head.epoch, info, upserts, removals);
+  return ChainDigest(info.previous_digest, info, upserts, removals);
 }
 
 }  // namespace
+
+absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row) {
+  Resource resource = {.key = KeyIn(row), .changed_in = Revision{row.Int(3)}};
+  if (row.IsNull(4) || row.IsNull(10)) {
+    return errors::StoreDamaged(
+        absl::StrCat("the record or the body of ", resource.key.ToString(), " is missing"));
+  }
+  auto record = std::make_shared<Record>();
+  SB_ASSIGN_OR_RETURN(record->targets, StringsIn(row.Text(5), resource.key));
+  SB_ASSIGN_OR_RETURN(record->labels, MapIn(row.Text(6), resource.key));
+  SB_ASSIGN_OR_RETURN(record->annotations, MapIn(row.Text(7), resource.key));
+  record->owner = std::string(row.Text(8));
+  record->source = std::string(row.Text(9));
+  record->body = std::string(row.Blob(11));
+  resource.record_hash = DigestIn(row.Blob(4));
+  resource.body_hash = Sha256(record->body);
+  if (resource.body_hash != DigestIn(row.Blob(10)) ||
+      record->Hash(resource.body_hash) != resource.record_hash) {
+    return errors::StoreDamaged(absl::StrCat(resource.key.ToString(), " in revision ",
+                                             resource.changed_in.number,
+                                             " does not have the hash that it was stored under"));
+  }
+  resource.record = std::move(record);
+  return resource;
+}
+
+RevisionInfo RevisionIn(const SqliteQuery& row, int first) {
+  return {.revision = Revision{row.Int(first)},
+          .epoch = static_cast<uint64_t>(row.Int(first + 1)),
+          .time = absl::FromUnixMillis(row.Int(first + 2)),
+          .author = std::string(row.Text(first + 3)),
+          .message = std::string(row.Text(first + 4)),
+          .request_id = std::string(row.Text(first + 5)),
+          .kind = static_cast<RevisionKind>(row.Int(first + 6)),
+          .previous_digest = DigestIn(row.Blob(first + 7)),
+          .digest = DigestIn(row.Blob(first + 8))};
+}
 
 absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection) {
   SqliteQuery row(connection, kSelectHead);
@@ -187,9 +189,11 @@ absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection)
   return std::optional<HeadRow>(HeadRow{.head = {.store_id = std::string(row.Text(0)),
                                                  .epoch = static_cast<uint64_t>(row.Int(1)),
                                                  .revision = Revision{row.Int(2)},
-                                                 .digest = DigestIn(row.Blob(3))},
-                                        .oldest = Revision{row.Int(4)},
-                                        .oldest_digest = DigestIn(row.Blob(5))});
+                                                 .digest = DigestIn(row.Blob(3)),
+                                                 .control_seq = row.Int(4)},
+                                        .oldest = Revision{row.Int(5)},
+                                        .oldest_digest = DigestIn(row.Blob(6)),
+                                        .outbox_seq = row.Int(7)});
 }
 
 absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection) {
@@ -233,7 +237,7 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* conne
   row.Bind(1, after.number).Bind(2, limits::kMaxRevisionsPerRead);
   while (bytes < limits::kMaxBytesPerRead && row.Step()) {
     const Revision expected = Next(changes.empty() ? after : changes.back().info.revision);
-    RevisionInfo info = RevisionIn(row);
+    RevisionInfo info = RevisionIn(row, 0);
     if (info.revision != expected) return ChainBroken(expected);
     size_t its_bytes = 0;
     SB_ASSIGN_OR_RETURN(RevisionChanges its,
@@ -241,8 +245,8 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* conne
     if (!changes.empty() && bytes + its_bytes > limits::kMaxBytesPerRead) return changes;
     bytes += its_bytes;
     if ((previous.has_value() && its.info.previous_digest != *previous) ||
-        ChainDigest(its.info.previous_digest, head.head.epoch, its.info, its.upserts,
-                    its.removals) != its.info.digest) {
+        ChainDigest(its.info.previous_digest, its.info, its.upserts, its.removals) !=
+            its.info.digest) {
       return ChainBroken(expected);
     }
     previous = its.info.digest;
@@ -265,9 +269,18 @@ absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connec
   std::vector<RevisionInfo> revisions;
   SqliteQuery row(connection, kSelectRevisionsDown);
   row.Bind(1, oldest.number).Bind(2, below.number).Bind(3, count);
-  while (row.Step()) revisions.push_back(RevisionIn(row));
+  while (row.Step()) revisions.push_back(RevisionIn(row, 0));
   SB_RETURN_IF_ERROR(row.status());
   return revisions;
+}
+
+absl::StatusOr<Digest> ReadDigestAt(SqliteConnection* connection, const HeadRow& head,
+                                    Revision revision) {
+  if (revision == head.Below()) return head.oldest_digest;
+  SB_ASSIGN_OR_RETURN(const std::vector<RevisionInfo> found,
+                      ReadRevisions(connection, revision, Next(revision), 1));
+  if (found.empty()) return ChainBroken(revision);
+  return found.front().digest;
 }
 
 absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64_t row_limit) {
@@ -277,7 +290,7 @@ absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64
   SqliteQuery row(connection, kSelectRevisionsDown);
   row.Bind(1, 0).Bind(2, Next(head.head.revision).number).Bind(3, row_limit);
   while (rows < row_limit && expected >= head.oldest && row.Step()) {
-    const RevisionInfo info = RevisionIn(row);
+    const RevisionInfo info = RevisionIn(row, 0);
     if (info.revision != expected || info.digest != digest) return ChainBroken(expected);
     SB_ASSIGN_OR_RETURN(const Digest computed, ChainDigestOf(connection, head, info, &rows));
     if (computed != digest) return ChainBroken(expected);

@@ -20,6 +20,15 @@
 //   kDataLoss  a row is missing, or does not have the hash that it is stored under
 namespace signalbox {
 
+// The resource in a row whose first twelve columns are namespace, type, name, the revision, the
+// record's hash, targets, labels, annotations, owner and source, the body's hash and bytes; checked
+// against its hashes.
+absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row);
+
+// The revision in a row whose columns from `first` on are number, epoch, time, author, message,
+// request id, kind, previous digest and digest.
+RevisionInfo RevisionIn(const SqliteQuery& row, int first);
+
 // None in a store that was just made.
 absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection);
 
@@ -38,6 +47,10 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* conne
 // At most `count` revisions below `below` and not below `oldest`, newest first.
 absl::StatusOr<std::vector<RevisionInfo>> ReadRevisions(SqliteConnection* connection,
                                                         Revision oldest, Revision below, int count);
+
+// The chain's digest at `revision`, which `head` reaches.
+absl::StatusOr<Digest> ReadDigestAt(SqliteConnection* connection, const HeadRow& head,
+                                    Revision revision);
 
 // Computes the chain's digests again, from the head down to the oldest revision kept, but no
 // further than about `row_limit` changes.

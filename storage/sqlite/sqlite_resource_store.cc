@@ -1,7 +1,5 @@
 #include "storage/sqlite/sqlite_resource_store.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -9,19 +7,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/check.h"
-#include "base/files.h"
 #include "base/hash.h"
 #include "base/status_macros.h"
+#include "storage/check_audit_event.h"
 #include "storage/check_change_set.h"
+#include "storage/check_text.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
-#include "storage/migrator/migrator.h"
-#include "storage/sqlite/directory_lock.h"
+#include "storage/sqlite/outbox_rows.h"
 #include "storage/sqlite/resource_commit.h"
+#include "storage/sqlite/resource_lists.h"
 #include "storage/sqlite/resource_rows.h"
 #include "storage/sqlite/sqlite_connection.h"
 #include "storage/sqlite/sqlite_database.h"
-#include "storage/sqlite/sqlite_migrations.h"
 
 namespace signalbox {
 namespace {
@@ -38,21 +36,6 @@ constexpr Sql kProveWrite = {"prove_write", "UPDATE head SET control_seq = contr
 constexpr Sql kHasRevisions = {"has_revisions", "SELECT 1 FROM revision LIMIT 1"};
 
 absl::Status HeadMissing() { return errors::StoreDamaged("the head is missing"); }
-
-// Refuses a directory that has lost its config.db: an empty one in its place would look like a
-// store without resources.
-absl::Status CheckNothingLost(const std::string& directory) {
-  struct stat info;
-  if (::stat(absl::StrCat(directory, "/config.db").c_str(), &info) == 0) return absl::OkStatus();
-  for (const char* name : {"config.db-wal", "audit.db", "queue.db", "telemetry.db"}) {
-    const std::string path = absl::StrCat(directory, "/", name);
-    if (::stat(path.c_str(), &info) != 0 || info.st_size == 0) continue;
-    return errors::StoreUnfit(
-        absl::StrCat(directory, "/config.db is missing, but ", path,
-                     " is there: bring config.db back, or move all files of the directory away"));
-  }
-  return absl::OkStatus();
-}
 
 // Calls `read` with a connection and the head inside one read transaction.
 template <typename Read>
@@ -72,40 +55,45 @@ auto Reading(SqliteDatabase* database, const Read& read)
 
 absl::StatusOr<std::unique_ptr<SqliteResourceStore>> SqliteResourceStore::Create(
     const Options& options) {
-  SB_CHECK(options.clock != nullptr && options.random != nullptr);
-  std::unique_ptr<SqliteResourceStore> store(new SqliteResourceStore(options));
-  SqliteDatabase::Options file = {.application_id = kConfigApplicationId,
-                                  .readers = options.readers};
-  if (!options.directory.empty()) {
-    SB_RETURN_IF_ERROR(MakeDirectories(options.directory, 0700));
-    SB_ASSIGN_OR_RETURN(store->lock_, DirectoryLock::Take(options.directory));
-    SB_RETURN_IF_ERROR(CheckNothingLost(options.directory));
-    file.path = absl::StrCat(options.directory, "/config.db");
-  }
-  SB_ASSIGN_OR_RETURN(store->database_, SqliteDatabase::Open(file));
+  SB_ASSIGN_OR_RETURN(std::shared_ptr<SqliteDirectory> directory,
+                      SqliteDirectory::Open({.directory = options.directory,
+                                             .readers = options.readers,
+                                             .applied_by = options.applied_by,
+                                             .clock = options.clock}));
+  return Create(std::move(directory), options.clock, options.random);
+}
+
+absl::StatusOr<std::unique_ptr<SqliteResourceStore>> SqliteResourceStore::Create(
+    std::shared_ptr<SqliteDirectory> directory, const Clock* clock, Random* random) {
+  SB_CHECK(clock != nullptr && random != nullptr);
+  std::unique_ptr<SqliteResourceStore> store(
+      new SqliteResourceStore(std::move(directory), clock, random));
   SB_RETURN_IF_ERROR(store->Start());
   return store;
 }
 
-SqliteResourceStore::SqliteResourceStore(const Options& options)
-    : options_(options),
-      info_({.driver = options.directory.empty() ? "sqlite (memory)" : "sqlite",
+SqliteResourceStore::SqliteResourceStore(std::shared_ptr<SqliteDirectory> directory,
+                                         const Clock* clock, Random* random)
+    : directory_(std::move(directory)),
+      clock_(clock),
+      random_(random),
+      database_(directory_->database(StoreArea::kConfig)),
+      info_({.driver = directory_->in_memory() ? "sqlite (memory)" : "sqlite",
              .library_version = SqliteConnection::LibraryVersion(),
-             .location = options.directory}),
+             .location = directory_->path(),
+             .schema_version = directory_->schema_version(StoreArea::kConfig)}),
       queue_([this](absl::Span<const CommitRequest* const> batch) { return WriteBatch(batch); }) {}
 
 SqliteResourceStore::~SqliteResourceStore() { Close(); }
 
 absl::Status SqliteResourceStore::Start() {
+  if (!directory_->read_only(StoreArea::kConfig).ok()) {
+    SB_ASSIGN_OR_RETURN(const Head head, ReadHead());
+    Show(head);
+    return absl::OkStatus();
+  }
   SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database_->Writer());
   SqliteConnection* const connection = lease.get();
-  SqliteMigrationTarget target(
-      options_.directory.empty() ? "memory" : options_.directory + "/config.db", connection);
-  SB_ASSIGN_OR_RETURN(
-      const MigrationStatus schema,
-      Migrator(ConfigMigrations(), options_.applied_by, &target, options_.clock).Up());
-  info_.schema_version = schema.version();
-
   SB_ASSIGN_OR_RETURN(SqliteTransaction transaction,
                       SqliteTransaction::Begin(connection, Kind::kWrite));
   SB_ASSIGN_OR_RETURN(std::optional<HeadRow> head, ReadHeadRow(connection));
@@ -115,12 +103,11 @@ absl::Status SqliteResourceStore::Start() {
     SqliteQuery revisions(connection, kHasRevisions);
     if (revisions.Step()) return HeadMissing();
     SB_RETURN_IF_ERROR(revisions.status());
-    Random* const random = options_.random;
-    const uint64_t high = random->Next();
-    const uint64_t low = random->Next();
+    const uint64_t high = random_->Next();
+    const uint64_t low = random_->Next();
     SB_RETURN_IF_ERROR(WriteFirstHead(
         connection,
-        {.store_id = absl::StrFormat("%016x%016x", high, low), .epoch = random->Next()}));
+        {.store_id = absl::StrFormat("%016x%016x", high, low), .epoch = random_->Next()}));
     SB_ASSIGN_OR_RETURN(head, ReadHeadRow(connection));
     if (!head.has_value()) return HeadMissing();
   }
@@ -143,13 +130,12 @@ SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatch(
   BatchResult results = WriteBatchOn(lease.get(), batch);
   if (results.ok()) {
     recent_.Trim();
-    Show(recent_.head());
     return results;
   }
   // What it appended to recent_ is not known to be written.
   recent_.Reset({});
   if (absl::IsDataLoss(results.status())) database_->MarkDamaged();
-  if (absl::IsUnavailable(results.status()) && !options_.directory.empty()) {
+  if (absl::IsUnavailable(results.status()) && !directory_->in_memory()) {
     // It may have been written all the same; then the waiters should hear of it.
     if (const absl::StatusOr<Head> head = ReadHead(); head.ok()) Show(*head);
   }
@@ -162,8 +148,8 @@ SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatchOn(
                       SqliteTransaction::Begin(connection, Kind::kWrite));
   SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(connection));
   if (!head.has_value()) return HeadMissing();
-  if (recent_.head() != head->head) recent_.Reset(head->head);
-  const absl::Time now = absl::FromUnixMillis(absl::ToUnixMillis(options_.clock->Now()));
+  if (!SameHistory(recent_.head(), head->head)) recent_.Reset(head->head);
+  const absl::Time now = Now();
   SB_ASSIGN_OR_RETURN(CommitFacts facts, ReadFacts(connection, *head, batch, now));
   const auto read_since = [&](Revision after) -> absl::StatusOr<std::vector<RevisionChanges>> {
     SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> since, ReadChanges(connection, *head, after));
@@ -175,9 +161,11 @@ SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatchOn(
   std::vector<absl::StatusOr<Committed>> results;
   results.reserve(batch.size());
   for (const CommitRequest* const request : batch) results.push_back(planner.Add(*request));
+  Show(head->head);  // after a commit whose outcome was unknown it may be news
   if (planner.plan().empty()) return results;
   SB_RETURN_IF_ERROR(WritePlan(connection, *head, planner.plan(), now));
   SB_RETURN_IF_ERROR(transaction.Commit());
+  Show(planner.plan().head);
   return results;
 }
 
@@ -206,10 +194,10 @@ absl::StatusOr<std::vector<RevisionChanges>> SqliteResourceStore::ChangesSince(R
                  });
 }
 
-absl::StatusOr<Head> SqliteResourceStore::WaitForChange(Revision after, absl::Time deadline) {
+absl::StatusOr<Head> SqliteResourceStore::WaitForChange(const Head& after, absl::Time deadline) {
   MutexLock lock(&mu_);
-  while (!closed_ && head_.revision == after) {
-    const absl::Duration left = deadline - options_.clock->Monotonic();
+  while (!closed_ && head_ == after) {
+    const absl::Duration left = deadline - clock_->Monotonic();
     if (left <= absl::ZeroDuration()) break;
     changed_.WaitFor(&mu_, absl::ToChronoNanoseconds(std::min(left, kLongestWait)));
   }
@@ -218,6 +206,7 @@ absl::StatusOr<Head> SqliteResourceStore::WaitForChange(Revision after, absl::Ti
 }
 
 absl::StatusOr<Resource> SqliteResourceStore::Get(const ResourceKey& key) {
+  SB_RETURN_IF_ERROR(CheckKey(key));
   return Reading(database_.get(),
                  [&](SqliteConnection* connection, const HeadRow&) -> absl::StatusOr<Resource> {
                    SB_ASSIGN_OR_RETURN(std::optional<Resource> resource,
@@ -225,6 +214,40 @@ absl::StatusOr<Resource> SqliteResourceStore::Get(const ResourceKey& key) {
                    if (!resource.has_value()) return errors::NoSuchResource(key);
                    return *std::move(resource);
                  });
+}
+
+absl::StatusOr<ResourcePage> SqliteResourceStore::List(const ResourceFilter& filter,
+                                                       const std::optional<ResourceKey>& after,
+                                                       int page_size) {
+  SB_RETURN_IF_ERROR(CheckFilter(filter));
+  if (after.has_value()) SB_RETURN_IF_ERROR(CheckKey(*after));
+  const int count = std::clamp(page_size, 1, limits::kMaxResourcesPerPage);
+  return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow& head) {
+    return ListResources(connection, head, filter, after, count);
+  });
+}
+
+absl::StatusOr<ResourceHistoryPage> SqliteResourceStore::History(const ResourceKey& key,
+                                                                 std::optional<Revision> below,
+                                                                 int page_size) {
+  SB_RETURN_IF_ERROR(CheckKey(key));
+  const int count = std::clamp(page_size, 1, limits::kMaxResourcesPerPage);
+  return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow& head) {
+    return ReadHistory(connection, head, key, below.value_or(Next(head.head.revision)), count);
+  });
+}
+
+absl::StatusOr<HeadState> SqliteResourceStore::LoadAt(Revision revision) {
+  return Reading(
+      database_.get(),
+      [&](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<HeadState> {
+        if (!head.Reaches(revision)) return errors::RevisionNotKept(revision);
+        HeadState state = {.head = head.head};
+        SB_ASSIGN_OR_RETURN(state.head.digest, ReadDigestAt(connection, head, revision));
+        state.head.revision = revision;
+        SB_ASSIGN_OR_RETURN(state.resources, ReadResourcesAt(connection, revision));
+        return state;
+      });
 }
 
 absl::StatusOr<RevisionInfo> SqliteResourceStore::GetRevision(Revision revision) {
@@ -260,11 +283,75 @@ absl::StatusOr<RevisionPage> SqliteResourceStore::ListRevisions(std::optional<Re
       });
 }
 
+absl::StatusOr<std::optional<Revision>> SqliteResourceStore::FindRequest(
+    absl::string_view author, absl::string_view request_id) {
+  SB_RETURN_IF_ERROR(CheckText("the author", author, limits::kMaxNameBytes));
+  SB_RETURN_IF_ERROR(CheckText("the request id", request_id, limits::kMaxRequestIdBytes));
+  // The writer's turn comes after the commit that is under way.
+  SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database_->Writer());
+  CommitFacts facts = {.now = Now()};
+  const RequestName name(author, request_id);
+  SB_RETURN_IF_ERROR(ReadRequest(lease.get(), name, &facts));
+  const auto found = facts.requests.find(name);
+  return found == facts.requests.end() ? std::optional<Revision>()
+                                       : std::optional<Revision>(found->second.revision);
+}
+
+absl::StatusOr<Head> SqliteResourceStore::AppendControl(const ControlEntry& entry,
+                                                        const AuditEvent& event) {
+  return WriteControl(entry, event, NewEpoch::kNo);
+}
+
+absl::StatusOr<Head> SqliteResourceStore::StartEpoch(const AuditEvent& event) {
+  return WriteControl({.kind = "epoch"}, event, NewEpoch::kYes);
+}
+
+absl::StatusOr<Head> SqliteResourceStore::WriteControl(const ControlEntry& entry,
+                                                       const AuditEvent& event,
+                                                       NewEpoch new_epoch) {
+  SB_RETURN_IF_ERROR(CheckControlEntry(entry));
+  SB_RETURN_IF_ERROR(CheckAuditEvent(event));
+  SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database_->Writer());
+  SB_ASSIGN_OR_RETURN(SqliteTransaction transaction,
+                      SqliteTransaction::Begin(lease.get(), Kind::kWrite));
+  SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(lease.get()));
+  if (!head.has_value()) return HeadMissing();
+  const uint64_t epoch = new_epoch == NewEpoch::kYes ? random_->Next() : head->head.epoch;
+  SB_ASSIGN_OR_RETURN(const Head next,
+                      AddControlEntry(lease.get(), *head, epoch, entry, event, Now()));
+  SB_RETURN_IF_ERROR(transaction.Commit());
+  Show(next);
+  return next;
+}
+
+absl::StatusOr<std::vector<ControlEntry>> SqliteResourceStore::ControlSince(int64_t after) {
+  return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow&) {
+    return ReadControlEntries(connection, after, limits::kMaxRevisionsPerRead);
+  });
+}
+
+absl::StatusOr<std::vector<OutboxRow>> SqliteResourceStore::ReadOutbox(const AuditCursor& cursor,
+                                                                       int count) {
+  const int rows = std::clamp(count, 1, limits::kMaxRevisionsPerRead);
+  return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow& head) {
+    return ReadOutboxRows(connection, head, cursor, rows);
+  });
+}
+
+absl::StatusOr<int> SqliteResourceStore::TrimOutbox(const AuditCursor& cursor, absl::Time before) {
+  SB_ASSIGN_OR_RETURN(const SqliteDatabase::Lease lease, database_->Writer());
+  return DeleteOutboxRows(lease.get(), cursor, before, limits::kMaxRevisionsPerRead);
+}
+
 absl::StatusOr<int64_t> SqliteResourceStore::SizeBytes() { return database_->SizeBytes(); }
+
+absl::Time SqliteResourceStore::Now() const {
+  return absl::FromUnixMillis(absl::ToUnixMillis(clock_->Now()));
+}
 
 void SqliteResourceStore::Show(const Head& head) {
   MutexLock lock(&mu_);
-  if (head.revision < head_.revision) return;
+  if (head.revision < head_.revision || head.control_seq < head_.control_seq) return;
   head_ = head;
   changed_.SignalAll();
 }

@@ -16,12 +16,11 @@
 #include "storage/commit_queue.h"
 #include "storage/recent_revisions.h"
 #include "storage/resource_store.h"
+#include "storage/sqlite/sqlite_directory.h"
 
 namespace signalbox {
 
-class DirectoryLock;
 class SqliteConnection;
-class SqliteDatabase;
 
 // Resources in `config.db` of a directory that this process alone owns, or in memory (STORAGE
 // section 5). A change that Commit acknowledged survives the process and the power. In memory
@@ -36,15 +35,16 @@ class SqliteResourceStore : public ResourceStore {
     Random* random = nullptr;      // must outlive the store
   };
 
-  // Takes the directory's lock, opens and checks the file, brings its schema up to date, makes the
-  // store's id and epoch at the first start, proves that a write works and checks the newest part
-  // of the chain.
-  //   kFailedPrecondition  another process has the directory (with its pid), a newer or another
-  //                        schema, a network file system, no permission, a config.db that is
-  //                        missing beside files that belong to it
+  // Makes the store's id and epoch at the first start, proves that a write works and checks the
+  // newest part of the chain. `clock` and `random` must outlive the store. A directory whose
+  // `config` may only be read gives a store that refuses every change.
   //   kDataLoss            the file is damaged
   //   kResourceExhausted   the disk is full
   //   kUnavailable         reading or writing failed
+  static absl::StatusOr<std::unique_ptr<SqliteResourceStore>> Create(
+      std::shared_ptr<SqliteDirectory> directory, const Clock* clock, Random* random);
+  // The same on a directory of the store's own, opened first; its errors are
+  // SqliteDirectory::Open's too.
   static absl::StatusOr<std::unique_ptr<SqliteResourceStore>> Create(const Options& options);
   // Closes.
   ~SqliteResourceStore() override;
@@ -54,18 +54,33 @@ class SqliteResourceStore : public ResourceStore {
   absl::StatusOr<Head> ReadHead() override;
   absl::StatusOr<HeadState> LoadHead() override;
   absl::StatusOr<std::vector<RevisionChanges>> ChangesSince(Revision after) override;
-  absl::StatusOr<Head> WaitForChange(Revision after, absl::Time deadline) override SB_EXCLUDES(mu_);
+  absl::StatusOr<Head> WaitForChange(const Head& after, absl::Time deadline) override
+      SB_EXCLUDES(mu_);
   absl::StatusOr<Resource> Get(const ResourceKey& key) override;
+  absl::StatusOr<ResourcePage> List(const ResourceFilter& filter,
+                                    const std::optional<ResourceKey>& after,
+                                    int page_size) override;
+  absl::StatusOr<ResourceHistoryPage> History(const ResourceKey& key, std::optional<Revision> below,
+                                              int page_size) override;
+  absl::StatusOr<HeadState> LoadAt(Revision revision) override;
   absl::StatusOr<RevisionInfo> GetRevision(Revision revision) override;
   absl::StatusOr<RevisionPage> ListRevisions(std::optional<Revision> below, int page_size) override;
+  absl::StatusOr<std::optional<Revision>> FindRequest(absl::string_view author,
+                                                      absl::string_view request_id) override;
+  absl::StatusOr<Head> AppendControl(const ControlEntry& entry, const AuditEvent& event) override;
+  absl::StatusOr<std::vector<ControlEntry>> ControlSince(int64_t after) override;
+  absl::StatusOr<std::vector<OutboxRow>> ReadOutbox(const AuditCursor& cursor, int count) override;
+  absl::StatusOr<int> TrimOutbox(const AuditCursor& cursor, absl::Time before) override;
+  absl::StatusOr<Head> StartEpoch(const AuditEvent& event) override;
   StoreInfo Info() const override { return info_; }
   absl::StatusOr<int64_t> SizeBytes() override;
   void Close() override SB_EXCLUDES(mu_);
 
  private:
-  explicit SqliteResourceStore(const Options& options);
+  SqliteResourceStore(std::shared_ptr<SqliteDirectory> directory, const Clock* clock,
+                      Random* random);
 
-  // What Create does after the file is open.
+  // What Create does after that.
   absl::Status Start();
   // A batch of CommitQueue's.
   using BatchResult = absl::StatusOr<std::vector<absl::StatusOr<Committed>>>;
@@ -73,13 +88,21 @@ class SqliteResourceStore : public ResourceStore {
   // The same on the connection that writes; ends with a commit, or a rollback and an error.
   BatchResult WriteBatchOn(SqliteConnection* connection,
                            absl::Span<const CommitRequest* const> batch);
+  // Adds an entry and an event in a transaction; `new_epoch` says whether an epoch starts with it.
+  enum class NewEpoch { kNo, kYes };
+  absl::StatusOr<Head> WriteControl(const ControlEntry& entry, const AuditEvent& event,
+                                    NewEpoch new_epoch) SB_EXCLUDES(mu_);
+  // The store's time, whole milliseconds.
+  absl::Time Now() const;
   // Lets waiters see `head` unless they have seen a later one.
   void Show(const Head& head) SB_EXCLUDES(mu_);
 
-  const Options options_;
-  StoreInfo info_;
-  std::unique_ptr<DirectoryLock> lock_;  // null in memory
-  std::unique_ptr<SqliteDatabase> database_;
+  const std::shared_ptr<SqliteDirectory> directory_;
+  const Clock* const clock_;
+  Random* const random_;
+  const std::shared_ptr<SqliteDatabase> database_;
+  const StoreInfo info_;
+
   CommitQueue queue_;
   RecentRevisions recent_;  // used by whoever writes for the queue
 

@@ -1,3 +1,5 @@
+DROP TABLE control_log;
+DROP TABLE outbox;
 DROP TABLE request;
 DROP TABLE resource_label;
 DROP TABLE resource;

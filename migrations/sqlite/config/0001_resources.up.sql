@@ -9,7 +9,8 @@ CREATE TABLE head (
   epoch INTEGER NOT NULL,                      -- 64 bits, as a signed number
   revision INTEGER NOT NULL CHECK (revision >= 0),
   digest BLOB NOT NULL CHECK (length(digest) = 32),
-  control_seq INTEGER NOT NULL DEFAULT 0,
+  control_seq INTEGER NOT NULL DEFAULT 0,      -- of the last entry of control_log
+  outbox_seq INTEGER NOT NULL DEFAULT 0,       -- of the last row ever added to outbox
   oldest_revision INTEGER NOT NULL DEFAULT 1,  -- the oldest one whose changes are kept
   oldest_digest BLOB NOT NULL CHECK (length(oldest_digest) = 32),  -- of the chain just below it
   state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'moving', 'moved', 'following')),
@@ -45,6 +46,7 @@ CREATE TABLE resource_key (
 
 CREATE TABLE revision (
   number INTEGER PRIMARY KEY CHECK (number > 0),
+  epoch INTEGER NOT NULL,                      -- the head's when it was made
   time_ms INTEGER NOT NULL,
   author TEXT NOT NULL,
   message TEXT NOT NULL,
@@ -89,3 +91,26 @@ CREATE TABLE request (
   PRIMARY KEY (author, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX request_by_time ON request (time_ms);
+
+-- What the audit log is to hold of the changes here: written with them, moved there afterwards.
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY CHECK (seq > 0),
+  epoch INTEGER NOT NULL,
+  time_ms INTEGER NOT NULL,
+  principal TEXT NOT NULL,
+  action TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  request_id TEXT NOT NULL,
+  outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 3),  -- done, refused, failed
+  detail TEXT NOT NULL,
+  source TEXT NOT NULL
+) STRICT;
+
+-- What changed here without a revision.
+CREATE TABLE control_log (
+  seq INTEGER PRIMARY KEY CHECK (seq > 0),
+  time_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL
+) STRICT;

@@ -49,10 +49,39 @@ class MoodyStore : public ResourceStore {
     if (forget_history) return absl::OutOfRangeError("not kept");
     return store_->ChangesSince(after);
   }
-  absl::StatusOr<Head> WaitForChange(Revision after, absl::Time deadline) override {
+  absl::StatusOr<Head> WaitForChange(const Head& after, absl::Time deadline) override {
     return store_->WaitForChange(after, deadline);
   }
   absl::StatusOr<Resource> Get(const ResourceKey& key) override { return store_->Get(key); }
+  absl::StatusOr<ResourcePage> List(const ResourceFilter& filter,
+                                    const std::optional<ResourceKey>& after,
+                                    int page_size) override {
+    return store_->List(filter, after, page_size);
+  }
+  absl::StatusOr<ResourceHistoryPage> History(const ResourceKey& key, std::optional<Revision> below,
+                                              int page_size) override {
+    return store_->History(key, below, page_size);
+  }
+  absl::StatusOr<HeadState> LoadAt(Revision revision) override { return store_->LoadAt(revision); }
+  absl::StatusOr<std::optional<Revision>> FindRequest(absl::string_view author,
+                                                      absl::string_view request_id) override {
+    return store_->FindRequest(author, request_id);
+  }
+  absl::StatusOr<Head> AppendControl(const ControlEntry& entry, const AuditEvent& event) override {
+    return store_->AppendControl(entry, event);
+  }
+  absl::StatusOr<std::vector<ControlEntry>> ControlSince(int64_t after) override {
+    return store_->ControlSince(after);
+  }
+  absl::StatusOr<std::vector<OutboxRow>> ReadOutbox(const AuditCursor& cursor, int count) override {
+    return store_->ReadOutbox(cursor, count);
+  }
+  absl::StatusOr<int> TrimOutbox(const AuditCursor& cursor, absl::Time before) override {
+    return store_->TrimOutbox(cursor, before);
+  }
+  absl::StatusOr<Head> StartEpoch(const AuditEvent& event) override {
+    return store_->StartEpoch(event);
+  }
   absl::StatusOr<RevisionInfo> GetRevision(Revision revision) override {
     return store_->GetRevision(revision);
   }

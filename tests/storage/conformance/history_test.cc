@@ -139,7 +139,7 @@ TEMPLATE_LIST_TEST_CASE("the chain can be computed again from what is read", "[s
   Digest digest;
   for (const RevisionChanges& revision : *changes) {
     CHECK(revision.info.previous_digest == digest);
-    digest = ChainDigest(digest, head->epoch, revision.info, revision.upserts, revision.removals);
+    digest = ChainDigest(digest, revision.info, revision.upserts, revision.removals);
     CHECK(revision.info.digest == digest);
   }
   CHECK(head->digest == digest);
@@ -156,7 +156,7 @@ TEMPLATE_LIST_TEST_CASE("a wait ends at once when the head is another already", 
   TestType fixture;
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
-  const auto head = store->WaitForChange(Revision{0}, absl::InfiniteFuture());
+  const auto head = store->WaitForChange(Head{}, absl::InfiniteFuture());
   REQUIRE(head.ok());
   CHECK(head->revision == Revision{1});
   CHECK(head->digest == store->ReadHead()->digest);
@@ -166,7 +166,8 @@ TEMPLATE_LIST_TEST_CASE("a commit wakes a wait", "[store]", StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
   std::optional<absl::StatusOr<Head>> woken;
-  std::thread waiter([&] { woken = store->WaitForChange(Revision{0}, absl::InfiniteFuture()); });
+  const Head empty = *store->ReadHead();
+  std::thread waiter([&] { woken = store->WaitForChange(empty, absl::InfiniteFuture()); });
   MustCommit(*store, Changes({Cluster("a")}));
   waiter.join();
   REQUIRE(woken->ok());
@@ -177,7 +178,7 @@ TEMPLATE_LIST_TEST_CASE("a wait whose deadline has passed returns the head as it
                         StoreFixtures) {
   TestType fixture;
   auto store = fixture.Open();
-  const auto head = store->WaitForChange(Revision{0}, fixture.clock.Monotonic());
+  const auto head = store->WaitForChange(*store->ReadHead(), fixture.clock.Monotonic());
   REQUIRE(head.ok());
   CHECK(head->revision == Revision{0});
 }
@@ -188,7 +189,8 @@ TEMPLATE_LIST_TEST_CASE("closing ends waits and refuses what comes after", "[sto
   auto store = fixture.Open();
   MustCommit(*store, Changes({Cluster("a")}));
   std::optional<absl::StatusOr<Head>> woken;
-  std::thread waiter([&] { woken = store->WaitForChange(Revision{1}, absl::InfiniteFuture()); });
+  const Head seen = *store->ReadHead();
+  std::thread waiter([&] { woken = store->WaitForChange(seen, absl::InfiniteFuture()); });
   store->Close();
   waiter.join();
   constexpr auto kCancelled = absl::StatusCode::kCancelled;
@@ -199,7 +201,7 @@ TEMPLATE_LIST_TEST_CASE("closing ends waits and refuses what comes after", "[sto
   CHECK(store->ReadHead().status().code() == kCancelled);
   CHECK(store->LoadHead().status().code() == kCancelled);
   CHECK(store->ChangesSince(Revision{0}).status().code() == kCancelled);
-  CHECK(store->WaitForChange(Revision{0}, absl::InfinitePast()).status().code() == kCancelled);
+  CHECK(store->WaitForChange(Head{}, absl::InfinitePast()).status().code() == kCancelled);
   CHECK(store->Get(ClusterKey("a")).status().code() == kCancelled);
   CHECK(store->GetRevision(Revision{1}).status().code() == kCancelled);
   CHECK(store->ListRevisions(std::nullopt, 1).status().code() == kCancelled);
@@ -265,7 +267,7 @@ TEMPLATE_LIST_TEST_CASE("what was committed is there when the store is opened ag
     CHECK(NamesAtHead(*store) == std::vector<std::string>{"a"});
     CHECK(store->ChangesSince(Revision{0})->size() == 2);
     CHECK(CommitOnHead(*store, changes)->outcome == Committed::Outcome::kRepeated);
-    CHECK(store->WaitForChange(Revision{0}, absl::InfinitePast())->revision == Revision{2});
+    CHECK(store->WaitForChange(Head{}, absl::InfinitePast())->revision == Revision{2});
     CHECK(MustCommit(*store, Changes({Cluster("c")})) == Revision{3});
   }
 }

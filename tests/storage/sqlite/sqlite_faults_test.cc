@@ -113,7 +113,7 @@ TEST_CASE(
   REQUIRE(CommitOnHead(**store, Numbered(1)).ok());
   REQUIRE(CommitOnHead(**store, Numbered(2)).ok());
   CHECK(testing::MustReadHead(**store) == Revision{3});
-  CHECK((*store)->WaitForChange(Revision{0}, absl::InfinitePast())->revision == Revision{3});
+  CHECK((*store)->WaitForChange(Head{}, absl::InfinitePast())->revision == Revision{3});
   store->reset();
   store = disk.Open();
   REQUIRE(store.ok());

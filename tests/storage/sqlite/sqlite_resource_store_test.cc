@@ -151,8 +151,8 @@ TEST_CASE("history that was changed behind the store's back is refused as damage
       "UPDATE revision SET time_ms = time_ms + 1 WHERE number = 2",
       "DELETE FROM resource_history WHERE revision = 2", "DELETE FROM revision WHERE number = 1",
       "DELETE FROM revision WHERE number = 3", "UPDATE head SET revision = 2",
-      "UPDATE head SET revision = 4", "UPDATE head SET epoch = epoch + 1", "DELETE FROM head",
-      "UPDATE resource_history SET record = NULL WHERE revision = 2",
+      "UPDATE head SET revision = 4", "UPDATE revision SET epoch = 7 WHERE number = 2",
+      "DELETE FROM head", "UPDATE resource_history SET record = NULL WHERE revision = 2",
       "UPDATE resource_key SET name = 'z' WHERE name = 'b'"));
   CHECK(directory.Open().status().code() == absl::StatusCode::kDataLoss);
 }
