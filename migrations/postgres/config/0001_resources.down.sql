@@ -1,0 +1,10 @@
+DROP TABLE config.control_log;
+DROP TABLE config.outbox;
+DROP TABLE config.request;
+DROP TABLE config.resource;
+DROP TABLE config.resource_history;
+DROP TABLE config.revision;
+DROP TABLE config.resource_key;
+DROP TABLE config.record;
+DROP TABLE config.body;
+DROP TABLE config.head;
