@@ -66,4 +66,13 @@ absl::Status SealBroken(absl::string_view what) {
                                           "another record"));
 }
 
+absl::Status HashDiffers(const ResourceKey& key) {
+  return absl::DataLossError(
+      absl::StrCat(key.ToString(), " does not have the hash that it was stored under"));
+}
+
+absl::Status OfResource(const ResourceKey& key, const absl::Status& cause) {
+  return absl::Status(cause.code(), absl::StrCat(key.ToString(), ": ", cause.message()));
+}
+
 }  // namespace signalbox::errors

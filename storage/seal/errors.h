@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "storage/model/resource.h"
 #include "storage/seal/key_id.h"
 
 // The errors of sealing, each with one text. None ever holds key material or a sealed body.
@@ -33,5 +34,10 @@ absl::Status KeyUnknown(absl::string_view what, KeyId id, absl::string_view orig
                         const std::vector<KeyId>& known);
 // kDataLoss: the sealed bytes are not what was sealed under this hash. Restore a backup.
 absl::Status SealBroken(absl::string_view what);
+// kDataLoss: what is stored of the resource does not have the hashes that it is stored under.
+// Restore a backup.
+absl::Status HashDiffers(const ResourceKey& key);
+// `cause` with the resource in front of it; the code stays.
+absl::Status OfResource(const ResourceKey& key, const absl::Status& cause);
 
 }  // namespace signalbox::errors

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "storage/seal/errors.h"
-#include "storage/seal/key_file.h"
+#include "storage/seal/sealed_types.h"
 
 namespace signalbox {
 namespace {
@@ -26,7 +26,7 @@ static_assert(crypto_aead_xchacha20poly1305_ietf_KEYBYTES == kSealKeyBytes);
 // What is sealed, and what is hashed: the same bytes mean nothing in another place.
 constexpr absl::string_view kBodyLabel = "signalbox body";
 constexpr absl::string_view kRecordLabel = "signalbox record";
-constexpr absl::string_view kDigestLabel = "signalbox digest";
+constexpr absl::string_view kRequestLabel = "signalbox request";
 constexpr absl::string_view kHashKeyLabel = "signalbox hash key";
 
 constexpr size_t kHashKeyBytes = crypto_auth_hmacsha256_KEYBYTES;
@@ -131,8 +131,37 @@ Digest Sealer::RecordHash(const Record& record, const Digest& body_hash) const {
   return Hmac(*hash_key_, kRecordLabel, record.Hash(body_hash).View());
 }
 
-Digest Sealer::KeyedHash(const Digest& digest) const {
-  return Hmac(*hash_key_, kDigestLabel, digest.View());
+RecordHashes Sealer::HashesOf(absl::string_view type, const Record& record) const {
+  if (!IsSealed(type)) return PlainHasher().HashesOf(type, record);
+  const Digest body = BodyHash(record.body);
+  return {.body = body, .record = RecordHash(record, body)};
+}
+
+Digest Sealer::RequestHash(const Digest& content) const {
+  return Hmac(*hash_key_, kRequestLabel, content.View());
+}
+
+absl::string_view Sealer::Stored(absl::string_view type, absl::string_view body,
+                                 const Digest& body_hash, std::string* sealed) const {
+  if (!IsSealed(type)) return body;
+  *sealed = Seal(body, body_hash);
+  return *sealed;
+}
+
+absl::Status Sealer::Restore(const ResourceKey& key, absl::string_view stored,
+                             const RecordHashes& stored_under, Record* record) const {
+  if (!IsSealed(key.type)) {
+    record->body = std::string(stored);
+    const RecordHashes hashes = HashesOf(key.type, *record);
+    return hashes.body == stored_under.body && hashes.record == stored_under.record
+               ? absl::OkStatus()
+               : errors::HashDiffers(key);
+  }
+  absl::StatusOr<std::string> body = Open(stored, stored_under.body);
+  if (!body.ok()) return errors::OfResource(key, body.status());
+  record->body = *std::move(body);
+  return RecordHash(*record, stored_under.body) == stored_under.record ? absl::OkStatus()
+                                                                       : errors::HashDiffers(key);
 }
 
 std::string Sealer::Seal(absl::string_view body, const Digest& body_hash) const {
@@ -156,20 +185,6 @@ absl::StatusOr<std::string> Sealer::Reseal(absl::string_view sealed,
   std::string resealed = Seal(body, body_hash);
   sodium_memzero(body.data(), body.size());
   return resealed;
-}
-
-absl::StatusOr<std::unique_ptr<Sealer>> OpenSealer(
-    const std::string& key_file, std::optional<absl::string_view> wrapped_hash_key) {
-  absl::StatusOr<KeyRing> ring = key_file.empty()               ? KeyRing::InMemory()
-                                 : wrapped_hash_key.has_value() ? KeyFile(key_file).Read()
-                                                                : KeyFile(key_file).ReadOrMake();
-  if (absl::IsNotFound(ring.status())) {
-    return absl::FailedPreconditionError(ring.status().message());
-  }
-  SB_RETURN_IF_ERROR(ring.status());
-  auto shared = std::make_shared<const KeyRing>(*std::move(ring));
-  if (!wrapped_hash_key.has_value()) return Sealer::WithNewHashKey(std::move(shared));
-  return Sealer::WithHashKey(std::move(shared), *wrapped_hash_key);
 }
 
 }  // namespace signalbox

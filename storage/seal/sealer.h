@@ -6,9 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/hash.h"
+#include "storage/model/record_hasher.h"
 #include "storage/model/resource.h"
 #include "storage/seal/key_id.h"
 #include "storage/seal/key_ring.h"
@@ -27,7 +29,7 @@ namespace signalbox {
 // covers: bytes that were moved to another record do not open. (The record's hash is not bound:
 // records that differ in a label share one stored body, and proxies are not sent it again.)
 // Immutable; safe from any thread.
-class Sealer {
+class Sealer : public RecordHasher {
  public:
   // With a new hash key, for a store that has none.
   static std::unique_ptr<Sealer> WithNewHashKey(std::shared_ptr<const KeyRing> ring);
@@ -42,13 +44,27 @@ class Sealer {
   // The hash key sealed with the active key: what the store keeps.
   std::string WrapHashKey() const;
 
+  // Of a type that is not sealed (sealed_types.h): SHA-256. Of one that is: BodyHash and
+  // RecordHash.
+  RecordHashes HashesOf(absl::string_view type, const Record& record) const override;
+  // HMAC-SHA-256 with the hash key: a request may hold a secret.
+  Digest RequestHash(const Digest& content) const override;
+
+  // What is stored of a body of `type`: `body` itself, or sealed into `*sealed`. `body_hash` is
+  // what HashesOf gave. The view is valid as long as both.
+  absl::string_view Stored(absl::string_view type, absl::string_view body, const Digest& body_hash,
+                           std::string* sealed) const;
+  // The record of `key`, whose fields but the body are in `record`, from what is stored of it:
+  // fills in the body and compares both hashes.
+  //   kFailedPrecondition  the ring lacks the key that sealed the body (the text names it)
+  //   kDataLoss            it does not have the hashes that it is stored under
+  absl::Status Restore(const ResourceKey& key, absl::string_view stored,
+                       const RecordHashes& stored_under, Record* record) const;
+
   // What a body and a record of a sealed type are stored under, HMAC-SHA-256 with the hash key.
   // RecordHash covers what Record::Hash covers. `body_hash` is BodyHash of its body.
   Digest BodyHash(absl::string_view body) const;
   Digest RecordHash(const Record& record, const Digest& body_hash) const;
-  // For what else follows from a secret's content and is stored, a request's hash: HMAC-SHA-256 of
-  // a digest with the hash key.
-  Digest KeyedHash(const Digest& digest) const;
 
   // The body sealed with the active key. `body_hash` is its BodyHash.
   std::string Seal(absl::string_view body, const Digest& body_hash) const;
@@ -78,15 +94,5 @@ std::optional<KeyId> KeyIdOf(absl::string_view sealed);
 
 // Where a resealing finds the key id in sealed bytes, for SQL: from this byte (from 0), 8 bytes.
 inline constexpr size_t kKeyIdOffset = 1;
-
-// The sealer of a store at its start. `wrapped_hash_key` is what the store has; none in a store
-// that is new. There a key file that is missing is made, and what WrapHashKey gives is to be
-// stored; elsewhere a missing one is an error: a new key would open nothing. "" for `key_file`: in
-// memory, for a store that does not outlive the process.
-//   kFailedPrecondition  the key file is missing, open to others or cannot be read, or lacks the
-//                        key: the text says what to do
-//   kDataLoss            the key file or the wrapped key is damaged
-absl::StatusOr<std::unique_ptr<Sealer>> OpenSealer(
-    const std::string& key_file, std::optional<absl::string_view> wrapped_hash_key);
 
 }  // namespace signalbox

@@ -15,8 +15,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "base/files.h"
 #include "base/hash.h"
+#include "storage/model/record_hasher.h"
 #include "storage/model/resource.h"
 #include "storage/seal/key_file.h"
 #include "storage/seal/key_id.h"
@@ -231,8 +231,8 @@ TEST_CASE("hashes depend on the hash key, the content and what is hashed, not on
   CHECK(sealer->RecordHash(record, hash) != sealer->RecordHash(record, sealer->BodyHash("")));
   CHECK(sealer->RecordHash(record, hash) != record.Hash(hash));
   CHECK(sealer->RecordHash(record, hash) != other->RecordHash(record, hash));
-  CHECK(sealer->KeyedHash(hash) != sealer->BodyHash(hash.View()));
-  CHECK(sealer->KeyedHash(hash) != other->KeyedHash(hash));
+  CHECK(sealer->RequestHash(hash) != sealer->BodyHash(hash.View()));
+  CHECK(sealer->RequestHash(hash) != other->RequestHash(hash));
 }
 
 TEST_CASE("a rotation opens what was sealed before and seals with the new key") {
@@ -297,37 +297,50 @@ TEST_CASE("secrets are sealed, other types are not") {
   }
 }
 
-TEST_CASE("a new store makes its key file, an old one needs it") {
-  TempDir directory;
-  const std::string path = directory.Join("secrets.key");
-  const auto first = OpenSealer(path, std::nullopt);
-  REQUIRE(first.ok());
-  const std::string wrapped = (*first)->WrapHashKey();
-  const auto again = OpenSealer(path, wrapped);
-  REQUIRE(again.ok());
-  CHECK((*again)->BodyHash(kBody) == (*first)->BodyHash(kBody));
-
-  const std::string elsewhere = directory.Join("other.key");
-  const auto missing = OpenSealer(elsewhere, wrapped);
-  CHECK(missing.status().code() == Code::kFailedPrecondition);
-  CHECK(absl::StrContains(missing.status().message(),
-                          absl::StrCat("there is no key file ", elsewhere)));
-  CHECK_FALSE(ReadFile(elsewhere, 1000).ok());  // it is not made
-
-  REQUIRE(KeyFile(elsewhere).ReadOrMake().ok());
-  const auto wrong = OpenSealer(elsewhere, wrapped);
-  CHECK(wrong.status().code() == Code::kFailedPrecondition);
-  CHECK(absl::StartsWith(
-      wrong.status().message(),
-      absl::StrCat("the store's hash key is sealed with key ", (*first)->ring().active().id.Hex(),
-                   ", which is not in the key file ", elsewhere)));
+TEST_CASE("a secret's hashes are keyed, those of other types are plain") {
+  const auto sealer = GoldenSealer();
+  const Record record = {.body = std::string(kBody), .labels = {{"a", "b"}}};
+  const RecordHashes secret = sealer->HashesOf("secret", record);
+  CHECK(secret.body == sealer->BodyHash(kBody));
+  CHECK(secret.record == sealer->RecordHash(record, secret.body));
+  const RecordHashes cluster = sealer->HashesOf("cluster", record);
+  CHECK(cluster.body == Sha256(kBody));
+  CHECK(cluster.record == record.Hash());
+  CHECK(cluster.record == PlainHasher().HashesOf("cluster", record).record);
 }
 
-TEST_CASE("a store in memory needs no key file") {
-  const auto sealer = OpenSealer("", std::nullopt);
-  REQUIRE(sealer.ok());
-  const Digest hash = (*sealer)->BodyHash(kBody);
-  CHECK(*(*sealer)->Open((*sealer)->Seal(kBody, hash), hash) == kBody);
+TEST_CASE("a record comes back as it was stored, a secret sealed, others as they are") {
+  const auto sealer = GoldenSealer();
+  const Record record = {.body = std::string(kBody), .labels = {{"a", "b"}}};
+  for (const absl::string_view type : {"secret", "cluster"}) {
+    const ResourceKey key = {.namespace_name = "n", .type = std::string(type), .name = "x"};
+    const RecordHashes hashes = sealer->HashesOf(type, record);
+    std::string buffer;
+    const std::string stored(sealer->Stored(type, record.body, hashes.body, &buffer));
+    CHECK(absl::StrContains(stored, kBody) == (type == "cluster"));
+    Record restored = {.labels = record.labels};
+    REQUIRE(sealer->Restore(key, stored, hashes, &restored).ok());
+    CHECK(restored == record);
+
+    const auto refused = [&](const std::string& bytes, const RecordHashes& under, Record rest) {
+      const absl::Status status = sealer->Restore(key, bytes, under, &rest);
+      CHECK(status.code() == Code::kDataLoss);
+      CHECK(absl::StartsWith(status.message(), absl::StrCat("n/", type, "/x")));
+    };
+    const Record rest = {.labels = record.labels};
+    std::string damaged = stored;
+    damaged.back() = static_cast<char>(damaged.back() ^ 1);
+    refused(damaged, hashes, rest);
+    refused(stored, {.body = sealer->BodyHash("y"), .record = hashes.record}, rest);
+    refused(stored, {.body = hashes.body, .record = sealer->BodyHash("y")}, rest);
+    refused(stored, hashes, {.labels = {{"a", "c"}}});
+  }
+  // A secret that lies there unsealed is not taken for one.
+  Record rest = {.labels = record.labels};
+  CHECK(sealer
+            ->Restore({.namespace_name = "n", .type = "secret", .name = "x"}, kBody,
+                      sealer->HashesOf("secret", record), &rest)
+            .code() == Code::kDataLoss);
 }
 
 }  // namespace
