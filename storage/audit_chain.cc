@@ -6,10 +6,18 @@
 #include "base/hash.h"
 #include "base/status_macros.h"
 #include "storage/check_audit_event.h"
+#include "storage/check_text.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
+#include "storage/retention.h"
 
 namespace signalbox {
+namespace {
+
+// 9999-12-31T23:59:59.999Z: later than any event.
+const absl::Time kEndOfTime = absl::FromUnixMillis(253402300799999);
+
+}  // namespace
 
 void AuditAppend::Add(const AuditEvent& event, const AuditCursor& origin) {
   AuditRecord record = {.number = head.newest + 1, .event = event, .origin = origin};
@@ -69,6 +77,46 @@ AuditAppend PlanOutbox(const AuditHead& head, const AuditCursor& upto,
   enter(upto.epoch);
   append.head.cursor = upto;
   return append;
+}
+
+AuditHead PlanPrune(const AuditHead& head, absl::Span<const AuditStep> oldest,
+                    const AuditRetention& retention, absl::Time now) {
+  AuditHead pruned = head;
+  const absl::Time kept_since = absl::FromUnixMillis(KeptSinceMillis(now, retention.age));
+  for (const AuditStep& step : oldest) {
+    const int64_t newer = head.newest - step.number;
+    const bool beyond_count = newer >= retention.count;
+    const bool beyond_age = step.time < kept_since && newer >= limits::kAuditAlwaysKept;
+    if (!beyond_count && !beyond_age) break;
+    pruned.oldest = step.number + 1;
+    pruned.oldest_digest = step.digest;
+  }
+  return pruned;
+}
+
+absl::Status CheckAuditFilter(const AuditFilter& filter) {
+  for (const auto* text : {&filter.principal, &filter.action, &filter.resource}) {
+    if (!text->has_value()) continue;
+    SB_RETURN_IF_ERROR(
+        CheckText("a filter of audit events", **text, limits::kMaxAuditResourceBytes));
+  }
+  if (filter.since.has_value()) SB_RETURN_IF_ERROR(CheckTime("a filter's since", *filter.since));
+  if (filter.until.has_value()) SB_RETURN_IF_ERROR(CheckTime("a filter's until", *filter.until));
+  return absl::OkStatus();
+}
+
+AuditPosition AuditBound(const AuditFilter& filter, const std::optional<AuditPosition>& below) {
+  // Numbers begin at 1: nothing at `until` itself is below it.
+  AuditPosition bound = {.time = filter.until.value_or(kEndOfTime), .number = 0};
+  if (below.has_value() && below->time < bound.time) bound = *below;
+  return bound;
+}
+
+void CutPage(size_t count, AuditPage* page) {
+  if (page->records.size() <= count) return;
+  page->records.resize(count);
+  page->next_below =
+      AuditPosition{.time = page->records.back().event.time, .number = page->records.back().number};
 }
 
 absl::StatusOr<AuditHead> VerifyAuditChain(const ReadAuditChain& read) {

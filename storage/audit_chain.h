@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "base/hash.h"
 #include "storage/audit_log.h"
 #include "storage/model/audit_event.h"
 
@@ -32,6 +34,26 @@ absl::Status CheckOutbox(const AuditCursor& after, const AuditCursor& upto,
 // What checked rows become on top of `head`; `now` is the time of "store restored".
 AuditAppend PlanOutbox(const AuditHead& head, const AuditCursor& upto,
                        absl::Span<const OutboxRow> rows, absl::Time now);
+
+// An event as Prune looks at it, in the order of numbers.
+struct AuditStep {
+  int64_t number = 0;
+  absl::Time time;
+  Digest digest;
+};
+
+// The head without those of `oldest` (the oldest events kept, without gaps) that `retention` does
+// not keep; its `oldest` says from where on events stay.
+AuditHead PlanPrune(const AuditHead& head, absl::Span<const AuditStep> oldest,
+                    const AuditRetention& retention, absl::Time now);
+
+// What a list refuses.
+//   kInvalidArgument  a text is none, a time is beyond the calendar
+absl::Status CheckAuditFilter(const AuditFilter& filter);
+// What a page of a list is below: `below`, or what the filter's `until` says.
+AuditPosition AuditBound(const AuditFilter& filter, const std::optional<AuditPosition>& below);
+// Makes a page of `count` of one that was read with one record more than that.
+void CutPage(size_t count, AuditPage* page);
 
 // The head and the records with numbers above `after` in their order, at most `count`, in one
 // consistent read.

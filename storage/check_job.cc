@@ -35,4 +35,9 @@ absl::Status CheckJobClaim(absl::string_view worker, absl::Duration lease,
   return CheckLeaseDuration(lease);
 }
 
+absl::Status CheckJobFilter(const JobFilter& filter) {
+  if (!filter.kind.has_value()) return absl::OkStatus();
+  return CheckText("a filter of jobs", *filter.kind, limits::kMaxNameBytes);
+}
+
 }  // namespace signalbox

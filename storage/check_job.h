@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "storage/job_queue.h"
 #include "storage/model/job.h"
 
 namespace signalbox {
@@ -16,5 +17,6 @@ namespace signalbox {
 absl::Status CheckJobSpec(const JobSpec& spec);
 absl::Status CheckJobClaim(absl::string_view worker, absl::Duration lease,
                            const std::vector<std::string>& kinds);
+absl::Status CheckJobFilter(const JobFilter& filter);
 
 }  // namespace signalbox

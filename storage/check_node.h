@@ -1,6 +1,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "storage/model/node.h"
 #include "storage/node_history.h"
 
