@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "storage/errors.h"
 
@@ -19,15 +20,24 @@ constexpr Sql kBeginWrite = {"begin_write", "BEGIN IMMEDIATE"};
 constexpr Sql kCommit = {"commit", "COMMIT"};
 constexpr Sql kRollback = {"rollback", "ROLLBACK"};
 
+// The path as SQLite's URI of a file that does not change.
+std::string ImmutableUri(absl::string_view path) {
+  return absl::StrCat(
+      "file:", absl::StrReplaceAll(path, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}),
+      "?immutable=1");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path,
                                                                          Access access) {
-  const int flags = access == Access::kReadWrite ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE
-                                                 : SQLite::OPEN_READWRITE;
+  const int flags = access == Access::kReadWrite   ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE
+                    : access == Access::kQueryOnly ? SQLite::OPEN_READWRITE
+                                                   : SQLite::OPEN_READONLY | SQLite::OPEN_URI;
   try {
-    auto database = std::make_unique<SQLite::Database>(
-        path, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE);
+    auto database =
+        std::make_unique<SQLite::Database>(access == Access::kImmutable ? ImmutableUri(path) : path,
+                                           flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE);
     return std::unique_ptr<SqliteConnection>(new SqliteConnection(path, std::move(database)));
   } catch (const SQLite::Exception& e) {
     return errors::StoreUnfit(absl::StrCat("cannot open ", path, ": ", e.what()));
@@ -107,6 +117,15 @@ absl::Status SqliteConnection::ExecuteScript(absl::string_view name, const std::
   const int code = database_->tryExec(script);
   return code == SQLITE_OK ? absl::OkStatus()
                            : Failed(name, sqlite3_extended_errcode(database_->getHandle()));
+}
+
+absl::Status SqliteConnection::CopyTo(SqliteConnection* target) {
+  sqlite3* const to = target->database_->getHandle();
+  sqlite3_backup* const backup = sqlite3_backup_init(to, "main", database_->getHandle(), "main");
+  if (backup == nullptr) return target->Failed("backup", sqlite3_extended_errcode(to));
+  const int code = sqlite3_backup_step(backup, -1);
+  sqlite3_backup_finish(backup);  // repeats the step's error
+  return code == SQLITE_DONE ? absl::OkStatus() : target->Failed("backup", code);
 }
 
 absl::StatusOr<SqliteConnection::Checkpointed> SqliteConnection::Checkpoint(CheckpointMode mode) {

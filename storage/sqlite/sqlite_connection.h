@@ -36,7 +36,11 @@ struct Sql {
 //                        is unknown
 class SqliteConnection {
  public:
-  enum class Access { kReadWrite, kQueryOnly };
+  enum class Access {
+    kReadWrite,
+    kQueryOnly,
+    kImmutable,  // reads a file that nobody writes, and makes no other file beside it
+  };
 
   // Opens `path` (":memory:" for one of its own in memory), which must exist unless `access` is
   // kReadWrite.
@@ -51,6 +55,10 @@ class SqliteConnection {
 
   // Runs a text of several statements.
   absl::Status ExecuteScript(absl::string_view name, const std::string& script);
+
+  // Makes `target` hold what this file holds: one state of it, whoever writes meanwhile. Durable
+  // when it returns. The errors are the target's or this file's.
+  absl::Status CopyTo(SqliteConnection* target);
 
   // How far a checkpoint came.
   struct Checkpointed {

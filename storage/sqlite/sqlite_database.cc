@@ -34,7 +34,7 @@ constexpr std::chrono::milliseconds kIdle(500);
 // A checkpoint that readers held up or that failed is tried again after this.
 constexpr std::chrono::seconds kCheckpointAgain(1);
 
-enum class AppliesTo { kAll, kFiles, kReaders };
+enum class AppliesTo { kAll, kFiles, kReaders, kFull, kNormal };
 
 struct Setting {
   Sql set;
@@ -55,7 +55,11 @@ constexpr Setting kSettings[] = {
     {{"set synchronous", "PRAGMA synchronous = FULL"},
      {"read synchronous", "PRAGMA synchronous"},
      "2",
-     AppliesTo::kAll},
+     AppliesTo::kFull},
+    {{"set synchronous", "PRAGMA synchronous = NORMAL"},
+     {"read synchronous", "PRAGMA synchronous"},
+     "1",
+     AppliesTo::kNormal},
     {{"set foreign_keys", "PRAGMA foreign_keys = ON"},
      {"read foreign_keys", "PRAGMA foreign_keys"},
      "1",
@@ -148,16 +152,31 @@ absl::StatusOr<std::string> ReadText(SqliteConnection* connection, const Sql& sq
   return text;
 }
 
-absl::Status ApplySettings(SqliteConnection* connection, bool in_memory, Access access,
-                           absl::string_view path) {
+bool Applies(AppliesTo what, const SqliteDatabase::Options& options, Access access) {
+  switch (what) {
+    case AppliesTo::kAll:
+      return true;
+    case AppliesTo::kFiles:
+      return !options.path.empty();
+    case AppliesTo::kReaders:
+      return access == Access::kQueryOnly;
+    case AppliesTo::kFull:
+      return options.durability == SqliteDatabase::Durability::kFull;
+    case AppliesTo::kNormal:
+      return options.durability == SqliteDatabase::Durability::kNormal;
+  }
+  return true;
+}
+
+absl::Status ApplySettings(SqliteConnection* connection, const SqliteDatabase::Options& options,
+                           Access access) {
   for (const Setting& setting : kSettings) {
-    if (setting.applies_to == AppliesTo::kFiles && in_memory) continue;
-    if (setting.applies_to == AppliesTo::kReaders && access != Access::kQueryOnly) continue;
+    if (!Applies(setting.applies_to, options, access)) continue;
     SB_RETURN_IF_ERROR(connection->Execute(setting.set));
     SB_ASSIGN_OR_RETURN(const std::string value, ReadText(connection, setting.read));
     if (value != setting.expected) {
-      return errors::StoreUnfit(absl::StrCat(path, ": ", setting.read.name, " gives \"", value,
-                                             "\" where \"", setting.expected,
+      return errors::StoreUnfit(absl::StrCat(options.path, ": ", setting.read.name, " gives \"",
+                                             value, "\" where \"", setting.expected,
                                              "\" was set: the file system may not support it"));
     }
   }
@@ -231,7 +250,7 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteDatabase::OpenConnection
   // Before any setting: journal_mode would change another program's file.
   if (!in_memory())
     SB_RETURN_IF_ERROR(CheckOwner(connection.get(), options_.application_id, options_.path));
-  SB_RETURN_IF_ERROR(ApplySettings(connection.get(), in_memory(), access, options_.path));
+  SB_RETURN_IF_ERROR(ApplySettings(connection.get(), options_, access));
   connection->WatchLog();
   return connection;
 }
@@ -242,6 +261,7 @@ absl::StatusOr<SqliteDatabase::Lease> SqliteDatabase::Writer() {
     MutexLock lock(&mu_);
     while ((writer_out_ || checkpoint_waits_) && !closing_) returned_.Wait(&mu_);
     if (closing_) return errors::StoreClosing();
+    if (!read_only_.ok()) return read_only_;
     if (damaged_)
       return errors::StoreDamaged(
           absl::StrCat(options_.path, " is read-only since damage was found in it"));
@@ -310,6 +330,12 @@ void SqliteDatabase::Return(SqliteConnection* connection) {
 void SqliteDatabase::MarkDamaged() {
   MutexLock lock(&mu_);
   damaged_ = true;
+}
+
+void SqliteDatabase::MakeReadOnly(absl::Status why) {
+  SB_CHECK(!why.ok());
+  MutexLock lock(&mu_);
+  read_only_ = std::move(why);
 }
 
 void SqliteDatabase::CheckpointLoop() {

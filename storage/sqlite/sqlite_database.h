@@ -18,10 +18,16 @@ namespace signalbox {
 // one user at a time. Safe from any thread.
 class SqliteDatabase {
  public:
+  enum class Durability {
+    kFull,    // what was committed survives the power
+    kNormal,  // the last commits may be lost with the power, never the file's wholeness
+  };
+
   struct Options {
     std::string path;        // the file; "" in memory
     int application_id = 0;  // what tells our file from others (SQLite's header field)
     int readers = 2;         // connections that read, for a file
+    Durability durability = Durability::kFull;
   };
 
   // Opens the file, which is made when missing, with mode 0600; the directory must exist. Every
@@ -65,6 +71,7 @@ class SqliteDatabase {
   //   kUnavailable  that failed too
   //   kDataLoss     the file is damaged: it is read-only until the process opens it again
   //   kCancelled    Close was called
+  //   any           what MakeReadOnly was given
   absl::StatusOr<Lease> Writer() SB_EXCLUDES(mu_);
 
   // A connection that reads; waits for its turn. In memory the one that writes.
@@ -73,6 +80,9 @@ class SqliteDatabase {
 
   // Makes the file read-only for this process, since what it holds is not what was written.
   void MarkDamaged() SB_EXCLUDES(mu_);
+
+  // Makes the file read-only for this process: from now on Writer gives `why`.
+  void MakeReadOnly(absl::Status why) SB_EXCLUDES(mu_);
 
   // Bytes of the file and its write-ahead log; in memory those of its pages.
   //   kCancelled  Close was called
@@ -111,6 +121,7 @@ class SqliteDatabase {
   bool checkpoint_waits_ SB_GUARDED_BY(mu_) = false;
   bool writer_failed_ SB_GUARDED_BY(mu_) = false;
   bool damaged_ SB_GUARDED_BY(mu_) = false;
+  absl::Status read_only_ SB_GUARDED_BY(mu_);  // OK: it is not
   bool closing_ SB_GUARDED_BY(mu_) = false;
   bool closed_ SB_GUARDED_BY(mu_) = false;
   // Committed since the last complete checkpoint; 0: nothing to do.

@@ -3,8 +3,12 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/status_macros.h"
+#include "migrations/sqlite/audit/sqlite_audit_migrations.h"
 #include "migrations/sqlite/config/sqlite_config_migrations.h"
+#include "migrations/sqlite/queue/sqlite_queue_migrations.h"
+#include "migrations/sqlite/telemetry/sqlite_telemetry_migrations.h"
 #include "storage/migrator/errors.h"
 #include "storage/sqlite/sqlite_digest.h"
 
@@ -18,23 +22,16 @@ constexpr Sql kMakeVersions = {"make_schema_versions",
                                "  checksum BLOB NOT NULL CHECK (length(checksum) = 32),"
                                "  applied_at INTEGER NOT NULL,"  // milliseconds
                                "  by TEXT NOT NULL,"
-                               "  min_reader INTEGER NOT NULL DEFAULT 0,"  // 0: the version
-                               "  min_writer INTEGER NOT NULL DEFAULT 0"
+                               "  min_reader INTEGER NOT NULL,"
+                               "  min_writer INTEGER NOT NULL"
                                ") STRICT"};
-// Stores of signalbox 0.1.0 were made without these columns.
-constexpr char kAddReaders[] =
-    "ALTER TABLE schema_versions ADD COLUMN min_reader INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE schema_versions ADD COLUMN min_writer INTEGER NOT NULL DEFAULT 0";
-constexpr Sql kVersionsColumns = {"schema_versions_columns",
-                                  "SELECT count(*) FROM pragma_table_info('schema_versions')"};
-constexpr int kColumnsWithoutReaders = 5;
+constexpr Sql kHasVersions = {"has_schema_versions",
+                              "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = "
+                              "'schema_versions'"};
 constexpr Sql kSelectVersions = {
     "select_schema_versions",
     "SELECT version, name, checksum, applied_at, by, min_reader, min_writer FROM schema_versions "
     "ORDER BY version"};
-constexpr Sql kSelectVersionsWithoutReaders = {
-    "select_schema_versions_without_readers",
-    "SELECT version, name, checksum, applied_at, by, 0, 0 FROM schema_versions ORDER BY version"};
 constexpr Sql kLastVersion = {"last_schema_version",
                               "SELECT coalesce(max(version), 0) FROM schema_versions"};
 constexpr Sql kInsertVersion = {
@@ -51,30 +48,32 @@ absl::StatusOr<int64_t> Number(SqliteConnection* connection, const Sql& sql) {
   return number;
 }
 
-}  // namespace
-
-std::vector<Migration> ConfigMigrations() {
+std::vector<Migration> Embedded(absl::Span<const EmbeddedFile> embedded) {
   std::vector<std::pair<absl::string_view, absl::string_view>> files;
-  for (const EmbeddedFile& file : SqliteConfigMigrations())
-    files.emplace_back(file.name, file.content);
+  for (const EmbeddedFile& file : embedded) files.emplace_back(file.name, file.content);
   return MigrationsIn(files);
 }
 
+}  // namespace
+
+std::vector<Migration> ConfigMigrations() { return Embedded(SqliteConfigMigrations()); }
+std::vector<Migration> AuditMigrations() { return Embedded(SqliteAuditMigrations()); }
+std::vector<Migration> QueueMigrations() { return Embedded(SqliteQueueMigrations()); }
+std::vector<Migration> TelemetryMigrations() { return Embedded(SqliteTelemetryMigrations()); }
+
 absl::StatusOr<std::vector<AppliedMigration>> SqliteMigrationTarget::Applied() {
   std::vector<AppliedMigration> rows;
-  SB_ASSIGN_OR_RETURN(const int64_t columns, Number(connection_, kVersionsColumns));
-  if (columns == 0) return rows;
-  SqliteQuery query(connection_, columns == kColumnsWithoutReaders ? kSelectVersionsWithoutReaders
-                                                                   : kSelectVersions);
+  SB_ASSIGN_OR_RETURN(const int64_t there, Number(connection_, kHasVersions));
+  if (there == 0) return rows;
+  SqliteQuery query(connection_, kSelectVersions);
   while (query.Step()) {
-    const int version = static_cast<int>(query.Int(0));
-    rows.push_back({.version = version,
+    rows.push_back({.version = static_cast<int>(query.Int(0)),
                     .name = std::string(query.Text(1)),
                     .checksum = DigestIn(query.Blob(2)),
                     .applied_at = absl::FromUnixMillis(query.Int(3)),
                     .by = std::string(query.Text(4)),
-                    .min_reader = query.Int(5) == 0 ? version : static_cast<int>(query.Int(5)),
-                    .min_writer = query.Int(6) == 0 ? version : static_cast<int>(query.Int(6))});
+                    .min_reader = static_cast<int>(query.Int(5)),
+                    .min_writer = static_cast<int>(query.Int(6))});
   }
   SB_RETURN_IF_ERROR(query.status());
   return rows;
@@ -84,9 +83,6 @@ absl::Status SqliteMigrationTarget::Apply(const Migration& migration, const Appl
   SB_ASSIGN_OR_RETURN(SqliteTransaction transaction,
                       SqliteTransaction::Begin(connection_, SqliteTransaction::Kind::kWrite));
   SB_RETURN_IF_ERROR(connection_->Execute(kMakeVersions));
-  SB_ASSIGN_OR_RETURN(const int64_t columns, Number(connection_, kVersionsColumns));
-  if (columns == kColumnsWithoutReaders)
-    SB_RETURN_IF_ERROR(connection_->ExecuteScript("add_readers", kAddReaders));
   SB_ASSIGN_OR_RETURN(const int64_t last, Number(connection_, kLastVersion));
   if (last >= migration.version) return absl::OkStatus();
   if (last != migration.version - 1) return errors::SchemaMoved(name_);

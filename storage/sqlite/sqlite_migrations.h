@@ -9,11 +9,11 @@
 
 namespace signalbox {
 
-// The header field that marks a config.db; its migrations set it.
-inline constexpr int kConfigApplicationId = 1396859750;
-
-// What this program has in migrations/sqlite/config.
+// What this program has in migrations/sqlite/<area>.
 std::vector<Migration> ConfigMigrations();
+std::vector<Migration> AuditMigrations();
+std::vector<Migration> QueueMigrations();
+std::vector<Migration> TelemetryMigrations();
 
 // One SQLite file to the migrator. Used by one thread at a time.
 class SqliteMigrationTarget : public MigrationTarget {

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "base/check.h"
+#include "storage/sqlite/sqlite_areas.h"
 #include "storage/sqlite/sqlite_connection.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/temp_dir.h"
@@ -65,35 +66,41 @@ class OpenFile {
   const std::unique_ptr<SqliteConnection> connection_;
 };
 
-TEST_CASE("the shipped migrations apply, mark the file and make strict tables only") {
-  OpenFile file;
-  const auto status = file.Up(ConfigMigrations());
-  REQUIRE(status.ok());
-  CHECK(status->version() == static_cast<int>(ConfigMigrations().size()));
-  CHECK(status->applied[0].name == "resources");
-  CHECK(status->applied[0].by == "test");
-  CHECK(file.Int(kUserVersion) == status->version());
-  CHECK(file.Int(kApplicationId) == kConfigApplicationId);
-  CHECK(file.Int(kLoose) == 0);
+TEST_CASE("the shipped migrations of each area apply, mark the file and make strict tables only") {
+  for (const SqliteArea& area : SqliteAreas()) {
+    INFO(area.name);
+    OpenFile file;
+    const auto status = file.Up(area.migrations());
+    REQUIRE(status.ok());
+    CHECK(status->version() == static_cast<int>(area.migrations().size()));
+    CHECK(status->applied[0].by == "test");
+    CHECK(file.Int(kUserVersion) == status->version());
+    CHECK(file.Int(kApplicationId) == area.application_id);
+    CHECK(file.Int(kLoose) == 0);
+  }
 }
 
 TEST_CASE("each migration's way down leads back to the schema before it") {
-  OpenFile file;
-  const std::vector<Migration> all = ConfigMigrations();
-  std::vector<std::string> schemas;
-  REQUIRE(file.Up({}).ok());
-  for (size_t n = 1; n <= all.size(); ++n) {
-    schemas.push_back(file.Text(kSchema));
-    REQUIRE(file.Up({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)}).ok());
-    if (n == 1) schemas[0] = "CREATE TABLE schema_versions";
+  for (const SqliteArea& area : SqliteAreas()) {
+    INFO(area.name);
+    OpenFile file;
+    const std::vector<Migration> all = area.migrations();
+    std::vector<std::string> schemas;
+    REQUIRE(file.Up({}).ok());
+    for (size_t n = 1; n <= all.size(); ++n) {
+      schemas.push_back(file.Text(kSchema));
+      REQUIRE(file.Up({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)}).ok());
+      if (n == 1) schemas[0] = "CREATE TABLE schema_versions";
+    }
+    for (size_t n = all.size(); n > 0; --n) {
+      SqliteMigrationTarget target("a.db", file.get());
+      REQUIRE(target.Revert(all[n - 1]).ok());
+      CHECK(file.Int(kUserVersion) == static_cast<int64_t>(n) - 1);
+      CHECK(file.Text(kSchema).substr(0, schemas[n - 1].size()) == schemas[n - 1]);
+    }
+    CHECK(file.Int(kTables) == 1);
+    CHECK(file.Up(all).ok());
   }
-  for (size_t n = all.size(); n > 0; --n) {
-    SqliteMigrationTarget target("config.db", file.get());
-    REQUIRE(target.Revert(all[n - 1]).ok());
-    CHECK(file.Int(kUserVersion) == static_cast<int64_t>(n) - 1);
-    CHECK(file.Text(kSchema).substr(0, schemas[n - 1].size()) == schemas[n - 1]);
-  }
-  CHECK(file.Int(kTables) == 1);
 }
 
 TEST_CASE("a migration that fails in its last statement leaves the schema of before") {
@@ -209,28 +216,6 @@ TEST_CASE("a process killed in the middle of a migration leaves the schema of be
   CHECK(WTERMSIG(ended) == SIGKILL);
   CHECK(file.Text(kSchema) == before);
   CHECK(file.Int(kUserVersion) == version - 1);
-}
-
-TEST_CASE("a file made before migrations said who may read them is read and migrated") {
-  OpenFile file;
-  REQUIRE(file.get()
-              ->ExecuteScript("old",
-                              "CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, name "
-                              "TEXT NOT NULL, checksum BLOB NOT NULL, applied_at INTEGER NOT NULL, "
-                              "by TEXT NOT NULL) STRICT;"
-                              "INSERT INTO schema_versions VALUES (1, 'a', zeroblob(32), 7, 'x')")
-              .ok());
-  SqliteMigrationTarget target("config.db", file.get());
-  REQUIRE(target.Applied()->size() == 1);
-  CHECK(target.Applied()->front().min_writer == 1);
-  const Migration step = {
-      .version = 2, .name = "b", .up = "CREATE TABLE t (a)", .down = "DROP TABLE t"};
-  REQUIRE(target.Apply(step, {.version = 2, .name = "b", .min_reader = 1, .min_writer = 2}).ok());
-  const auto applied = target.Applied();
-  REQUIRE(applied->size() == 2);
-  CHECK((*applied)[0].min_reader == 1);
-  CHECK((*applied)[1].min_reader == 1);
-  CHECK((*applied)[1].min_writer == 2);
 }
 
 }  // namespace
