@@ -31,6 +31,11 @@ absl::StatusOr<Committed> CommitQueue::Submit(const CommitRequest& request) {
   return std::move(self.result);
 }
 
+size_t CommitQueue::waiting() {
+  MutexLock lock(&mu_);
+  return queue_.size();
+}
+
 std::vector<CommitQueue::Waiting*> CommitQueue::NextBatchLocked() {
   std::vector<Waiting*> batch;
   size_t bytes = 0;

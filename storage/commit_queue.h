@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <vector>
@@ -30,6 +31,9 @@ class CommitQueue {
   // several fails without being written, each of it is tried once more alone, so that one that
   // cannot be written fails alone.
   absl::StatusOr<Committed> Submit(const CommitRequest& request) SB_EXCLUDES(mu_);
+
+  // How many requests wait for the next batch.
+  size_t waiting() SB_EXCLUDES(mu_);
 
  private:
   struct Waiting {
