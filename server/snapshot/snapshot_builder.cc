@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_details.h"
 #include "base/status_macros.h"
+#include "server/snapshot/missing_references.h"
 
 namespace signalbox {
 namespace {
@@ -26,8 +27,9 @@ absl::Status AtResource(const ResourceKey& key, const absl::Status& status) {
 
 }  // namespace
 
-SnapshotBuilder::SnapshotBuilder(const TypeRegistry* registry, const References* references)
-    : registry_(registry), references_(references) {}
+SnapshotBuilder::SnapshotBuilder(const TypeRegistry* registry, const References* references,
+                                 DanglingReferences dangling)
+    : registry_(registry), references_(references), dangling_(dangling) {}
 
 absl::StatusOr<const ResourceType*> SnapshotBuilder::TypeOf(const ResourceKey& key) const {
   const ResourceType* type = registry_->FindByShortName(key.type);
@@ -122,9 +124,16 @@ absl::Status SnapshotBuilder::Check(const Snapshot& base, absl::Span<const Revis
                                  upsert.record.Hash(), Sha256(upsert.record.body), Revision{}});
   }
   tentative.removals = changes.removals;
-  std::vector<RevisionChanges> all(since.begin(), since.end());
-  all.push_back(std::move(tentative));
-  return Advance(base, all).status();
+  SnapshotPtr advanced;
+  if (!since.empty()) {
+    SB_ASSIGN_OR_RETURN(advanced, Advance(base, {since.begin(), since.end()}));
+  }
+  const Snapshot& before = advanced == nullptr ? base : *advanced;
+  SB_ASSIGN_OR_RETURN(const SnapshotPtr after, Advance(before, {std::move(tentative)}));
+  if (dangling_ == DanglingReferences::kAllow) return absl::OkStatus();
+  const std::vector<FieldViolation> missing =
+      MissingReferences(*registry_, before, *after, changes);
+  return missing.empty() ? absl::OkStatus() : InvalidFields(missing);
 }
 
 }  // namespace signalbox

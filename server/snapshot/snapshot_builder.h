@@ -13,6 +13,10 @@
 
 namespace signalbox {
 
+// What Check says of a listener, route or cluster that names a route or cluster which is not there.
+// A proxy may have clusters of its own, in its bootstrap.
+enum class DanglingReferences { kRefuse, kAllow };
+
 // Rows to snapshots. Pure: the same rows give the same snapshot, and nothing is read from
 // elsewhere. What Check lets through, Build and Advance publish. Safe from any thread.
 //
@@ -22,7 +26,8 @@ namespace signalbox {
 class SnapshotBuilder {
  public:
   // `registry` and `references` must outlive this object.
-  SnapshotBuilder(const TypeRegistry* registry, const References* references);
+  SnapshotBuilder(const TypeRegistry* registry, const References* references,
+                  DanglingReferences dangling = DanglingReferences::kRefuse);
 
   // The snapshot of `group` from everything at the head. Fragments of `previous` (may be null) that
   // have the same content are used again.
@@ -33,7 +38,9 @@ class SnapshotBuilder {
   absl::StatusOr<SnapshotPtr> Advance(const Snapshot& base,
                                       const std::vector<RevisionChanges>& changes) const;
 
-  // Whether `changes` could be published on top of `base` and then `since`.
+  // Whether `changes` could be published on top of `base` and then `since`, and leaves nothing
+  // without what it names (MissingReferences). What is published already is never refused for that:
+  // Build and Advance do not look.
   absl::Status Check(const Snapshot& base, absl::Span<const RevisionChanges> since,
                      const ChangeSet& changes) const;
 
@@ -44,6 +51,7 @@ class SnapshotBuilder {
 
   const TypeRegistry* const registry_;
   const References* const references_;
+  const DanglingReferences dangling_;
 };
 
 }  // namespace signalbox

@@ -10,6 +10,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/error_details.h"
 #include "base/hash.h"
 #include "storage/model/change_set.h"
 #include "storage/model/resource.h"
@@ -158,6 +160,99 @@ TEST_CASE("a change is checked on top of those since the base", "[snapshot_build
   since.upserts = {Cluster("b", "1")};
   CHECK(Builder().Check(*base, {since}, set).ok());
   CHECK(Builder().Check(*base, {}, ChangeSet{}).ok());
+}
+
+// A change set of resources given as "route/r>cluster/a,cluster/b", and removals.
+ChangeSet SetOf(const std::vector<std::string>& upserts,
+                const std::vector<std::string>& removals = {}) {
+  const auto key = [](absl::string_view text) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(text, '/');
+    return ResourceKey{"default", parts.first, parts.second};
+  };
+  ChangeSet set;
+  for (const std::string& text : upserts) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(text, '>');
+    const ResourceKey its = key(parts.first);
+    const std::vector<std::string> names = absl::StrSplit(parts.second, ',', absl::SkipEmpty());
+    set.upserts.push_back({its, RecordOf(Bodies().Body({its.type, its.name, "1", names}))});
+  }
+  for (const std::string& text : removals) set.removals.push_back(key(text));
+  return set;
+}
+
+// The snapshot after the changes of `set`.
+SnapshotPtr After(const Snapshot& base, const ChangeSet& set) {
+  RevisionChanges changes;
+  for (const Upsert& upsert : set.upserts)
+    changes.upserts.push_back(Stored(upsert.key, upsert.record));
+  changes.removals = set.removals;
+  return *Builder().Advance(base, {changes});
+}
+
+TEST_CASE("what names a missing route or cluster is refused, all of it at once") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  const auto status =
+      Builder().Check(*base, {}, SetOf({"listener/l>route/r", "route/s>a,b", "cluster/b>static"}));
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  const auto violations = ViolationsOf(status);
+  REQUIRE(violations.size() == 2);
+  CHECK(violations[0].subject == "default/listener/l");
+  CHECK(absl::StrContains(violations[0].description, "route \"r\""));
+  CHECK(violations[1].subject == "default/route/s");
+  CHECK(absl::StrContains(violations[1].description, "cluster \"a\""));
+}
+
+TEST_CASE("what a change brings along or finds there is not missing") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  CHECK(Builder()
+            .Check(*base, {}, SetOf({"listener/l>route/r", "route/r>a", "cluster/a>static"}))
+            .ok());
+  const auto with_a = After(*base, SetOf({"cluster/a>static"}));
+  CHECK(Builder().Check(*with_a, {}, SetOf({"route/r>a"})).ok());
+  RevisionChanges since;
+  since.upserts = {Cluster("b", "1")};
+  CHECK(Builder().Check(*base, {since}, SetOf({"route/r>b"})).ok());
+}
+
+TEST_CASE("endpoints may come after the cluster that takes them") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  CHECK(Builder().Check(*base, {}, SetOf({"cluster/a>"})).ok());
+}
+
+TEST_CASE("what is still named is not taken away") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  const auto full = After(
+      *base, SetOf({"listener/l>route/r", "route/r>a", "cluster/a>static", "cluster/b>static"}));
+  const auto status = Builder().Check(*full, {}, SetOf({}, {"cluster/a"}));
+  const auto violations = ViolationsOf(status);
+  REQUIRE(violations.size() == 1);
+  CHECK(violations[0].subject == "default/cluster/a");
+  CHECK(absl::StrContains(violations[0].description, "default/route/r"));
+  CHECK_FALSE(Builder().Check(*full, {}, SetOf({}, {"route/r"})).ok());
+  CHECK(Builder().Check(*full, {}, SetOf({}, {"cluster/b"})).ok());
+  CHECK(Builder().Check(*full, {}, SetOf({}, {"cluster/a", "route/r", "listener/l"})).ok());
+  CHECK(Builder().Check(*full, {}, SetOf({"route/r>b"}, {"cluster/a"})).ok());
+}
+
+TEST_CASE("a cluster that is for other groups now is taken away too") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  const auto full = After(*base, SetOf({"route/r>a", "cluster/a>static"}));
+  ChangeSet set = SetOf({"cluster/a>static"});
+  set.upserts[0].record.targets = {"edge"};
+  CHECK_FALSE(Builder().Check(*full, {}, set).ok());
+}
+
+TEST_CASE("a change is not refused for what was missing before it") {
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  const auto dangling = After(*base, SetOf({"route/r>a", "cluster/b>static"}));
+  CHECK(Builder().Check(*dangling, {}, SetOf({"cluster/c>static"}, {"cluster/b"})).ok());
+}
+
+TEST_CASE("where proxies have clusters of their own, nothing is missing") {
+  const SnapshotBuilder builder(&Bodies().registry(), &Bodies().references(),
+                                DanglingReferences::kAllow);
+  const auto base = *builder.Build(kGroup, StateOf({}), nullptr);
+  CHECK(builder.Check(*base, {}, SetOf({"listener/l>route/r", "route/s>a"})).ok());
 }
 
 TEST_CASE("building at once and advancing step by step give equal sets", "[snapshot_builder]") {
