@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "storage/judge.h"
 #include "storage/model/audit_event.h"
 #include "storage/model/change_set.h"
+#include "storage/model/record_hasher.h"
 #include "storage/model/resource.h"
 #include "storage/model/revision.h"
 #include "storage/recent_revisions.h"
@@ -52,7 +54,7 @@ struct CommitRequest {
 };
 
 CommitRequest PrepareCommit(const ChangeSet& changes, Revision judged_on, const Judge& judge,
-                            const Preconditions& preconditions);
+                            const Preconditions& preconditions, const RecordHasher& hasher);
 
 // What is stored under a key.
 struct StoredResource {
@@ -111,7 +113,7 @@ class CommitPlanner {
  public:
   // What followed a revision, up to the locked head, for a judge: asked only where `recent` does
   // not reach back that far. kAborted: it cannot be read in one go.
-  using ReadSince = absl::FunctionRef<absl::StatusOr<std::vector<RevisionChanges>>(Revision)>;
+  using ReadSince = std::function<absl::StatusOr<std::vector<RevisionChanges>>(Revision)>;
 
   // `recent` must end at the locked head; the planned revisions are appended to it, and the caller
   // resets it when they are not written. Both must outlive this object.

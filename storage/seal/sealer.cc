@@ -148,28 +148,12 @@ absl::string_view Sealer::Stored(absl::string_view type, absl::string_view body,
   return *sealed;
 }
 
-absl::Status Sealer::Restore(const ResourceKey& key, absl::string_view stored,
-                             const RecordHashes& stored_under, Record* record) const {
-  if (!IsSealed(key.type)) {
-    record->body = std::string(stored);
-    const RecordHashes hashes = HashesOf(key.type, *record);
-    return hashes.body == stored_under.body && hashes.record == stored_under.record
-               ? absl::OkStatus()
-               : errors::HashDiffers(key);
-  }
-  absl::StatusOr<std::string> body = Open(stored, stored_under.body);
-  if (!body.ok()) return errors::OfResource(key, body.status());
-  record->body = *std::move(body);
-  return RecordHash(*record, stored_under.body) == stored_under.record ? absl::OkStatus()
-                                                                       : errors::HashDiffers(key);
-}
-
 std::string Sealer::Seal(absl::string_view body, const Digest& body_hash) const {
   return SealBytes(ring_->active(), kBodyLabel, body, body_hash.View());
 }
 
 absl::StatusOr<std::string> Sealer::Open(absl::string_view sealed, const Digest& body_hash) const {
-  constexpr absl::string_view kWhat = "a sealed body";
+  constexpr absl::string_view kWhat = "its sealed body";
   SB_ASSIGN_OR_RETURN(const SealKey* const key, KeyOf(*ring_, sealed, kWhat));
   std::string body(sealed.size() - kSealOverhead, '\0');
   if (!OpenBytes(*key, kBodyLabel, sealed, body_hash.View(), Bytes(body)) ||
@@ -185,6 +169,25 @@ absl::StatusOr<std::string> Sealer::Reseal(absl::string_view sealed,
   std::string resealed = Seal(body, body_hash);
   sodium_memzero(body.data(), body.size());
   return resealed;
+}
+
+absl::Status RestoreRecord(const Sealer* sealer, const ResourceKey& key, absl::string_view stored,
+                           const RecordHashes& stored_under, Record* record) {
+  RecordHashes hashes = stored_under;
+  if (!IsSealed(key.type)) {
+    record->body = std::string(stored);
+    hashes = PlainHasher().HashesOf(key.type, *record);
+  } else if (sealer != nullptr) {
+    absl::StatusOr<std::string> body = sealer->Open(stored, stored_under.body);
+    if (!body.ok()) return errors::OfResource(key, body.status());
+    record->body = *std::move(body);
+    hashes.record = sealer->RecordHash(*record, stored_under.body);
+  } else if (!KeyIdOf(stored).has_value()) {
+    return errors::OfResource(key, errors::SealBroken("its sealed body"));
+  }
+  return hashes.body == stored_under.body && hashes.record == stored_under.record
+             ? absl::OkStatus()
+             : errors::HashDiffers(key);
 }
 
 }  // namespace signalbox

@@ -54,13 +54,6 @@ class Sealer : public RecordHasher {
   // what HashesOf gave. The view is valid as long as both.
   absl::string_view Stored(absl::string_view type, absl::string_view body, const Digest& body_hash,
                            std::string* sealed) const;
-  // The record of `key`, whose fields but the body are in `record`, from what is stored of it:
-  // fills in the body and compares both hashes.
-  //   kFailedPrecondition  the ring lacks the key that sealed the body (the text names it)
-  //   kDataLoss            it does not have the hashes that it is stored under
-  absl::Status Restore(const ResourceKey& key, absl::string_view stored,
-                       const RecordHashes& stored_under, Record* record) const;
-
   // What a body and a record of a sealed type are stored under, HMAC-SHA-256 with the hash key.
   // RecordHash covers what Record::Hash covers. `body_hash` is BodyHash of its body.
   Digest BodyHash(absl::string_view body) const;
@@ -94,5 +87,13 @@ std::optional<KeyId> KeyIdOf(absl::string_view sealed);
 
 // Where a resealing finds the key id in sealed bytes, for SQL: from this byte (from 0), 8 bytes.
 inline constexpr size_t kKeyIdOffset = 1;
+
+// The record of `key`, whose fields but the body are in `record`, from what is stored of it: fills
+// in the body and compares both hashes. A null `sealer`, of who has no key, leaves a sealed body
+// empty and its hashes unchecked.
+//   kFailedPrecondition  the sealer lacks the key that sealed the body (the text names it)
+//   kDataLoss            it does not have the hashes that it is stored under, or should be sealed
+absl::Status RestoreRecord(const Sealer* sealer, const ResourceKey& key, absl::string_view stored,
+                           const RecordHashes& stored_under, Record* record);
 
 }  // namespace signalbox

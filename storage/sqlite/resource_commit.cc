@@ -10,6 +10,8 @@
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/model/resource.h"
+#include "storage/seal/key_id.h"
+#include "storage/seal/sealed_types.h"
 #include "storage/sqlite/outbox_rows.h"
 #include "storage/sqlite/resource_rows.h"
 #include "storage/sqlite/sqlite_digest.h"
@@ -42,7 +44,8 @@ constexpr Sql kInsertKey = {"insert_key",
                             "INSERT INTO resource_key (namespace, type, name) VALUES (?1, ?2, ?3)"};
 
 constexpr Sql kSelectBody = {"select_body", "SELECT id FROM body WHERE hash = ?1"};
-constexpr Sql kInsertBody = {"insert_body", "INSERT INTO body (hash, bytes) VALUES (?1, ?2)"};
+constexpr Sql kInsertBody = {"insert_body",
+                             "INSERT INTO body (hash, bytes, key_id) VALUES (?1, ?2, ?3)"};
 
 constexpr Sql kSelectRecord = {"select_record", "SELECT id FROM record WHERE hash = ?1"};
 constexpr Sql kInsertRecord = {
@@ -91,23 +94,28 @@ absl::StatusOr<std::optional<int64_t>> FindByHash(SqliteConnection* connection, 
 }
 
 // The id of the body, which is stored once.
-absl::StatusOr<int64_t> StoredBody(SqliteConnection* connection, const PreparedChange& change) {
+absl::StatusOr<int64_t> StoredBody(SqliteConnection* connection, const Sealer& sealer,
+                                   const PreparedChange& change) {
   SB_ASSIGN_OR_RETURN(const std::optional<int64_t> found,
                       FindByHash(connection, kSelectBody, change.body_hash));
   if (found.has_value()) return *found;
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertBody)
-                         .BindBlob(1, change.body_hash.View())
-                         .BindBlob(2, change.record->body)
-                         .Run());
+  std::string sealed;
+  SqliteQuery insert(connection, kInsertBody);
+  insert.BindBlob(1, change.body_hash.View())
+      .BindBlob(2, sealer.Stored(change.key->type, change.record->body, change.body_hash, &sealed));
+  const KeyId key = sealer.ring().active().id;
+  IsSealed(change.key->type) ? insert.BindBlob(3, key.View()) : insert.BindNull(3);
+  SB_RETURN_IF_ERROR(insert.Run());
   return connection->LastInsertId();
 }
 
 // The id of the record, which is stored once.
-absl::StatusOr<int64_t> StoredRecord(SqliteConnection* connection, const PreparedChange& change) {
+absl::StatusOr<int64_t> StoredRecord(SqliteConnection* connection, const Sealer& sealer,
+                                     const PreparedChange& change) {
   SB_ASSIGN_OR_RETURN(const std::optional<int64_t> found,
                       FindByHash(connection, kSelectRecord, change.record_hash));
   if (found.has_value()) return *found;
-  SB_ASSIGN_OR_RETURN(const int64_t body, StoredBody(connection, change));
+  SB_ASSIGN_OR_RETURN(const int64_t body, StoredBody(connection, sealer, change));
   SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertRecord)
                          .BindBlob(1, change.record_hash.View())
                          .Bind(2, body)
@@ -158,8 +166,8 @@ absl::Status WriteLabels(SqliteConnection* connection, const CommitPlan::Change&
   return absl::OkStatus();
 }
 
-absl::Status WriteChange(SqliteConnection* connection, const CommitPlan::Change& change,
-                         int64_t key, Revision revision) {
+absl::Status WriteChange(SqliteConnection* connection, const Sealer& sealer,
+                         const CommitPlan::Change& change, int64_t key, Revision revision) {
   if (change.change->record == nullptr) {
     SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertHistory)
                            .Bind(1, revision.number)
@@ -169,7 +177,7 @@ absl::Status WriteChange(SqliteConnection* connection, const CommitPlan::Change&
     SB_RETURN_IF_ERROR(WriteLabels(connection, change, key));
     return SqliteQuery(connection, kDeleteResource).Bind(1, key).Run();
   }
-  SB_ASSIGN_OR_RETURN(const int64_t record, StoredRecord(connection, *change.change));
+  SB_ASSIGN_OR_RETURN(const int64_t record, StoredRecord(connection, sealer, *change.change));
   SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertHistory)
                          .Bind(1, revision.number)
                          .Bind(2, key)
@@ -239,8 +247,8 @@ absl::StatusOr<CommitFacts> ReadFacts(SqliteConnection* connection, const HeadRo
   return facts;
 }
 
-absl::Status WritePlan(SqliteConnection* connection, const HeadRow& head, const CommitPlan& plan,
-                       absl::Time now) {
+absl::Status WritePlan(SqliteConnection* connection, const Sealer& sealer, const HeadRow& head,
+                       const CommitPlan& plan, absl::Time now) {
   std::map<ResourceKey, int64_t> made;  // keys that were not used before
   for (const CommitPlan::PlannedRevision& revision : plan.revisions) {
     SB_RETURN_IF_ERROR(WriteRevision(connection, revision.info));
@@ -253,7 +261,7 @@ absl::Status WritePlan(SqliteConnection* connection, const HeadRow& head, const 
         }
         key = id;
       }
-      SB_RETURN_IF_ERROR(WriteChange(connection, change, key, revision.info.revision));
+      SB_RETURN_IF_ERROR(WriteChange(connection, sealer, change, key, revision.info.revision));
     }
   }
   for (const CommitPlan::PlannedRequest& request : plan.requests) {

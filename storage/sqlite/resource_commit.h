@@ -7,6 +7,7 @@
 #include "storage/commit_plan.h"
 #include "storage/head_row.h"
 #include "storage/model/revision.h"
+#include "storage/seal/sealer.h"
 #include "storage/sqlite/sqlite_connection.h"
 
 // A batch of commits to config.db: what the plan needs to know, and what it writes. Both run in one
@@ -20,9 +21,10 @@ absl::Status ReadRequest(SqliteConnection* connection, const RequestName& name, 
 absl::StatusOr<CommitFacts> ReadFacts(SqliteConnection* connection, const HeadRow& head,
                                       absl::Span<const CommitRequest* const> batch, absl::Time now);
 
-// Writes the rows of `plan`, which was made on `head`, at `now`, and moves the head.
-absl::Status WritePlan(SqliteConnection* connection, const HeadRow& head, const CommitPlan& plan,
-                       absl::Time now);
+// Writes the rows of `plan`, which was made on `head`, at `now`, and moves the head. Bodies of
+// secrets are sealed with `sealer`.
+absl::Status WritePlan(SqliteConnection* connection, const Sealer& sealer, const HeadRow& head,
+                       const CommitPlan& plan, absl::Time now);
 
 // Makes the head row of a new store.
 absl::Status WriteFirstHead(SqliteConnection* connection, const Head& head);

@@ -134,8 +134,8 @@ absl::StatusOr<std::vector<int64_t>> ListIds(SqliteConnection* connection,
 
 }  // namespace
 
-absl::StatusOr<ResourcePage> ListResources(SqliteConnection* connection, const HeadRow& head,
-                                           const ResourceFilter& filter,
+absl::StatusOr<ResourcePage> ListResources(SqliteConnection* connection, const Sealer* sealer,
+                                           const HeadRow& head, const ResourceFilter& filter,
                                            const std::optional<ResourceKey>& after, int page_size) {
   ResourceKey start;
   if (filter.namespace_name.has_value()) {
@@ -160,16 +160,16 @@ absl::StatusOr<ResourcePage> ListResources(SqliteConnection* connection, const H
       SB_RETURN_IF_ERROR(row.status());
       continue;
     }
-    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row, sealer));
     bytes += resource.record->body.size();
     page.resources.push_back(std::move(resource));
   }
   return page;
 }
 
-absl::StatusOr<ResourceHistoryPage> ReadHistory(SqliteConnection* connection, const HeadRow& head,
-                                                const ResourceKey& key, Revision below,
-                                                int page_size) {
+absl::StatusOr<ResourceHistoryPage> ReadHistory(SqliteConnection* connection, const Sealer* sealer,
+                                                const HeadRow& head, const ResourceKey& key,
+                                                Revision below, int page_size) {
   ResourceHistoryPage page;
   size_t bytes = 0;
   SqliteQuery row(connection, kSelectHistoryOfKey);
@@ -187,7 +187,7 @@ absl::StatusOr<ResourceHistoryPage> ReadHistory(SqliteConnection* connection, co
     }
     ResourceChange change = {.info = RevisionIn(row, 13)};
     if (row.Int(12) == 0) {
-      SB_ASSIGN_OR_RETURN(change.resource, ResourceIn(row));
+      SB_ASSIGN_OR_RETURN(change.resource, ResourceIn(row, sealer));
       bytes += change.resource->record->body.size();
     }
     page.changes.push_back(std::move(change));
@@ -197,12 +197,12 @@ absl::StatusOr<ResourceHistoryPage> ReadHistory(SqliteConnection* connection, co
 }
 
 absl::StatusOr<std::vector<Resource>> ReadResourcesAt(SqliteConnection* connection,
-                                                      Revision revision) {
+                                                      const Sealer* sealer, Revision revision) {
   std::vector<Resource> resources;
   SqliteQuery row(connection, kSelectResourcesAt);
   row.Bind(1, revision.number);
   while (row.Step()) {
-    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row, sealer));
     resources.push_back(std::move(resource));
   }
   SB_RETURN_IF_ERROR(row.status());

@@ -102,8 +102,8 @@ absl::Status ChainBroken(Revision revision) {
 }
 
 // The changes of a revision. `bytes` grows by its bodies.
-absl::StatusOr<RevisionChanges> ReadChangesOf(SqliteConnection* connection, RevisionInfo info,
-                                              size_t* bytes) {
+absl::StatusOr<RevisionChanges> ReadChangesOf(SqliteConnection* connection, const Sealer* sealer,
+                                              RevisionInfo info, size_t* bytes) {
   RevisionChanges changes;
   SqliteQuery row(connection, kSelectHistory);
   row.Bind(1, info.revision.number);
@@ -112,7 +112,7 @@ absl::StatusOr<RevisionChanges> ReadChangesOf(SqliteConnection* connection, Revi
       changes.removals.push_back(KeyIn(row));
       continue;
     }
-    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row, sealer));
     *bytes += resource.record->body.size();
     changes.upserts.push_back(std::move(resource));
   }
@@ -143,7 +143,7 @@ absl::StatusOr<Digest> ChainDigestOf(SqliteConnection* connection, const HeadRow
 
 }  // namespace
 
-absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row) {
+absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row, const Sealer* sealer) {
   Resource resource = {.key = KeyIn(row), .changed_in = Revision{row.Int(3)}};
   if (row.IsNull(4) || row.IsNull(10)) {
     return errors::StoreDamaged(
@@ -155,15 +155,16 @@ absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row) {
   SB_ASSIGN_OR_RETURN(record->annotations, MapIn(row.Text(7), resource.key));
   record->owner = std::string(row.Text(8));
   record->source = std::string(row.Text(9));
-  record->body = std::string(row.Blob(11));
   resource.record_hash = DigestIn(row.Blob(4));
-  resource.body_hash = Sha256(record->body);
-  if (resource.body_hash != DigestIn(row.Blob(10)) ||
-      record->Hash(resource.body_hash) != resource.record_hash) {
-    return errors::StoreDamaged(absl::StrCat(resource.key.ToString(), " in revision ",
-                                             resource.changed_in.number,
-                                             " does not have the hash that it was stored under"));
+  resource.body_hash = DigestIn(row.Blob(10));
+  const absl::Status restored =
+      RestoreRecord(sealer, resource.key, row.Blob(11),
+                    {.body = resource.body_hash, .record = resource.record_hash}, record.get());
+  if (absl::IsDataLoss(restored)) {
+    return errors::StoreDamaged(
+        absl::StrCat(restored.message(), ", in revision ", resource.changed_in.number));
   }
+  SB_RETURN_IF_ERROR(restored);
   resource.record = std::move(record);
   return resource;
 }
@@ -196,7 +197,8 @@ absl::StatusOr<std::optional<HeadRow>> ReadHeadRow(SqliteConnection* connection)
                                         .outbox_seq = row.Int(7)});
 }
 
-absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection) {
+absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection,
+                                                    const Sealer* sealer) {
   SqliteQuery count(connection, kCountResources);
   const int64_t expected = count.Step() ? count.Int(0) : 0;
   SB_RETURN_IF_ERROR(count.status());
@@ -204,7 +206,7 @@ absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection
   resources.reserve(static_cast<size_t>(expected));
   SqliteQuery row(connection, kSelectResources);
   while (row.Step()) {
-    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row, sealer));
     resources.push_back(std::move(resource));
   }
   SB_RETURN_IF_ERROR(row.status());
@@ -216,19 +218,20 @@ absl::StatusOr<std::vector<Resource>> ReadResources(SqliteConnection* connection
 }
 
 absl::StatusOr<std::optional<Resource>> ReadResource(SqliteConnection* connection,
-                                                     const ResourceKey& key) {
+                                                     const Sealer* sealer, const ResourceKey& key) {
   SqliteQuery row(connection, kSelectResource);
   row.BindText(1, key.namespace_name).BindText(2, key.type).BindText(3, key.name);
   if (!row.Step()) {
     SB_RETURN_IF_ERROR(row.status());
     return std::optional<Resource>();
   }
-  SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row));
+  SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row, sealer));
   return std::optional<Resource>(std::move(resource));
 }
 
 absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* connection,
-                                                         const HeadRow& head, Revision after) {
+                                                         const Sealer* sealer, const HeadRow& head,
+                                                         Revision after) {
   std::vector<RevisionChanges> changes;
   std::optional<Digest> previous;  // unknown for the first: its predecessor may be pruned
   if (after == head.Below()) previous = head.oldest_digest;
@@ -241,7 +244,7 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(SqliteConnection* conne
     if (info.revision != expected) return ChainBroken(expected);
     size_t its_bytes = 0;
     SB_ASSIGN_OR_RETURN(RevisionChanges its,
-                        ReadChangesOf(connection, std::move(info), &its_bytes));
+                        ReadChangesOf(connection, sealer, std::move(info), &its_bytes));
     if (!changes.empty() && bytes + its_bytes > limits::kMaxBytesPerRead) return changes;
     bytes += its_bytes;
     if ((previous.has_value() && its.info.previous_digest != *previous) ||

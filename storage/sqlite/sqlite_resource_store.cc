@@ -18,6 +18,8 @@
 #include "storage/sqlite/resource_commit.h"
 #include "storage/sqlite/resource_lists.h"
 #include "storage/sqlite/resource_rows.h"
+#include "storage/sqlite/sealing_rows.h"
+#include "storage/sqlite/sqlite_access.h"
 #include "storage/sqlite/sqlite_connection.h"
 #include "storage/sqlite/sqlite_database.h"
 
@@ -60,15 +62,16 @@ absl::StatusOr<std::unique_ptr<SqliteResourceStore>> SqliteResourceStore::Create
                                              .readers = options.readers,
                                              .applied_by = options.applied_by,
                                              .clock = options.clock}));
-  return Create(std::move(directory), options.clock, options.random);
+  return Create(std::move(directory), options.clock, options.random, options.key_file);
 }
 
 absl::StatusOr<std::unique_ptr<SqliteResourceStore>> SqliteResourceStore::Create(
-    std::shared_ptr<SqliteDirectory> directory, const Clock* clock, Random* random) {
+    std::shared_ptr<SqliteDirectory> directory, const Clock* clock, Random* random,
+    std::string key_file) {
   SB_CHECK(clock != nullptr && random != nullptr);
   std::unique_ptr<SqliteResourceStore> store(
       new SqliteResourceStore(std::move(directory), clock, random));
-  SB_RETURN_IF_ERROR(store->Start());
+  SB_RETURN_IF_ERROR(store->Start(std::move(key_file)));
   return store;
 }
 
@@ -86,8 +89,17 @@ SqliteResourceStore::SqliteResourceStore(std::shared_ptr<SqliteDirectory> direct
 
 SqliteResourceStore::~SqliteResourceStore() { Close(); }
 
-absl::Status SqliteResourceStore::Start() {
+absl::Status SqliteResourceStore::Start(std::string key_file) {
+  if (directory_->in_memory()) {
+    key_file.clear();
+  } else if (key_file.empty()) {
+    key_file = absl::StrCat(directory_->path(), "/secrets.key");
+  }
   if (!directory_->read_only(StoreArea::kConfig).ok()) {
+    SB_ASSIGN_OR_RETURN(const std::optional<std::string> wrapped,
+                        ReadFrom(database_.get(), ReadHashKey));
+    if (!wrapped.has_value()) return errors::StoreDamaged("the hash key of its secrets is missing");
+    SB_ASSIGN_OR_RETURN(sealer_, StoreSealer::Open(std::move(key_file), *wrapped));
     SB_ASSIGN_OR_RETURN(const Head head, ReadHead());
     Show(head);
     return absl::OkStatus();
@@ -111,6 +123,9 @@ absl::Status SqliteResourceStore::Start() {
     SB_ASSIGN_OR_RETURN(head, ReadHeadRow(connection));
     if (!head.has_value()) return HeadMissing();
   }
+  SB_ASSIGN_OR_RETURN(const std::optional<std::string> wrapped, ReadHashKey(connection));
+  SB_ASSIGN_OR_RETURN(sealer_, StoreSealer::Open(std::move(key_file), wrapped));
+  if (!wrapped.has_value()) SB_RETURN_IF_ERROR(WriteHashKey(connection, sealer()->WrapHashKey()));
   SB_RETURN_IF_ERROR(transaction.Commit());
   SB_RETURN_IF_ERROR(CheckChain(connection, *head, kChainRowsAtStart));
   Show(head->head);
@@ -121,7 +136,7 @@ absl::StatusOr<Committed> SqliteResourceStore::Commit(const ChangeSet& changes, 
                                                       const Judge& judge,
                                                       const Preconditions& preconditions) {
   SB_RETURN_IF_ERROR(CheckChangeSet(changes, preconditions));
-  return queue_.Submit(PrepareCommit(changes, judged_on, judge, preconditions));
+  return queue_.Submit(PrepareCommit(changes, judged_on, judge, preconditions, *sealer()));
 }
 
 SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatch(
@@ -152,7 +167,8 @@ SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatchOn(
   const absl::Time now = Now();
   SB_ASSIGN_OR_RETURN(CommitFacts facts, ReadFacts(connection, *head, batch, now));
   const auto read_since = [&](Revision after) -> absl::StatusOr<std::vector<RevisionChanges>> {
-    SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> since, ReadChanges(connection, *head, after));
+    SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> since,
+                        ReadChanges(connection, sealer().get(), *head, after));
     if (since.back().info.revision != head->head.revision)
       return errors::JudgedOnNotKept(after, head->head.revision);
     return since;
@@ -163,7 +179,7 @@ SqliteResourceStore::BatchResult SqliteResourceStore::WriteBatchOn(
   for (const CommitRequest* const request : batch) results.push_back(planner.Add(*request));
   Show(head->head);  // after a commit whose outcome was unknown it may be news
   if (planner.plan().empty()) return results;
-  SB_RETURN_IF_ERROR(WritePlan(connection, *head, planner.plan(), now));
+  SB_RETURN_IF_ERROR(WritePlan(connection, *sealer(), *head, planner.plan(), now));
   SB_RETURN_IF_ERROR(transaction.Commit());
   Show(planner.plan().head);
   return results;
@@ -178,9 +194,9 @@ absl::StatusOr<Head> SqliteResourceStore::ReadHead() {
 absl::StatusOr<HeadState> SqliteResourceStore::LoadHead() {
   return Reading(
       database_.get(),
-      [](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<HeadState> {
+      [this](SqliteConnection* connection, const HeadRow& head) -> absl::StatusOr<HeadState> {
         HeadState state = {.head = head.head};
-        SB_ASSIGN_OR_RETURN(state.resources, ReadResources(connection));
+        SB_ASSIGN_OR_RETURN(state.resources, ReadResources(connection, sealer().get()));
         return state;
       });
 }
@@ -190,7 +206,7 @@ absl::StatusOr<std::vector<RevisionChanges>> SqliteResourceStore::ChangesSince(R
                  [&](SqliteConnection* connection,
                      const HeadRow& head) -> absl::StatusOr<std::vector<RevisionChanges>> {
                    if (!head.Reaches(after)) return errors::RevisionNotKept(after);
-                   return ReadChanges(connection, head, after);
+                   return ReadChanges(connection, sealer().get(), head, after);
                  });
 }
 
@@ -210,7 +226,7 @@ absl::StatusOr<Resource> SqliteResourceStore::Get(const ResourceKey& key) {
   return Reading(database_.get(),
                  [&](SqliteConnection* connection, const HeadRow&) -> absl::StatusOr<Resource> {
                    SB_ASSIGN_OR_RETURN(std::optional<Resource> resource,
-                                       ReadResource(connection, key));
+                                       ReadResource(connection, sealer().get(), key));
                    if (!resource.has_value()) return errors::NoSuchResource(key);
                    return *std::move(resource);
                  });
@@ -223,7 +239,7 @@ absl::StatusOr<ResourcePage> SqliteResourceStore::List(const ResourceFilter& fil
   if (after.has_value()) SB_RETURN_IF_ERROR(CheckKey(*after));
   const int count = std::clamp(page_size, 1, limits::kMaxResourcesPerPage);
   return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow& head) {
-    return ListResources(connection, head, filter, after, count);
+    return ListResources(connection, sealer().get(), head, filter, after, count);
   });
 }
 
@@ -233,7 +249,8 @@ absl::StatusOr<ResourceHistoryPage> SqliteResourceStore::History(const ResourceK
   SB_RETURN_IF_ERROR(CheckKey(key));
   const int count = std::clamp(page_size, 1, limits::kMaxResourcesPerPage);
   return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow& head) {
-    return ReadHistory(connection, head, key, below.value_or(Next(head.head.revision)), count);
+    return ReadHistory(connection, sealer().get(), head, key,
+                       below.value_or(Next(head.head.revision)), count);
   });
 }
 
@@ -245,7 +262,7 @@ absl::StatusOr<HeadState> SqliteResourceStore::LoadAt(Revision revision) {
         HeadState state = {.head = head.head};
         SB_ASSIGN_OR_RETURN(state.head.digest, ReadDigestAt(connection, head, revision));
         state.head.revision = revision;
-        SB_ASSIGN_OR_RETURN(state.resources, ReadResourcesAt(connection, revision));
+        SB_ASSIGN_OR_RETURN(state.resources, ReadResourcesAt(connection, sealer().get(), revision));
         return state;
       });
 }
@@ -303,7 +320,31 @@ absl::StatusOr<Head> SqliteResourceStore::AppendControl(const ControlEntry& entr
 }
 
 absl::StatusOr<Head> SqliteResourceStore::StartEpoch(const AuditEvent& event) {
-  return WriteControl({.kind = "epoch"}, event, NewEpoch::kYes);
+  return WriteControl(EpochEnded(0), event, NewEpoch::kYes);
+}
+
+absl::StatusOr<KeyRotation> SqliteResourceStore::RotateKey(NewKey new_key,
+                                                           const AuditEvent& event) {
+  SB_RETURN_IF_ERROR(CheckAuditEvent(event));
+  MutexLock lock(&rotating_);
+  SB_ASSIGN_OR_RETURN(const std::shared_ptr<const Sealer> sealer,
+                      new_key == NewKey::kYes ? sealer_->Rotate() : sealer_->Reload());
+  SB_RETURN_IF_ERROR(WriteTo(database_.get(), [&](SqliteConnection* connection) {
+    return WriteHashKey(connection, sealer->WrapHashKey());
+  }));
+  KeyRotation rotation = {.key_id = sealer->ring().active().id.Hex()};
+  // Each turn lets waiting commits go first; those seal with the new key.
+  while (true) {
+    SB_ASSIGN_OR_RETURN(const int resealed,
+                        WriteTo(database_.get(), [&](SqliteConnection* connection) {
+                          return ResealSome(connection, *sealer);
+                        }));
+    if (resealed == 0) break;
+    rotation.resealed += resealed;
+  }
+  SB_RETURN_IF_ERROR(
+      WriteControl({.kind = "keys", .subject = rotation.key_id}, event, NewEpoch::kNo).status());
+  return rotation;
 }
 
 absl::StatusOr<Head> SqliteResourceStore::WriteControl(const ControlEntry& entry,
@@ -318,7 +359,10 @@ absl::StatusOr<Head> SqliteResourceStore::WriteControl(const ControlEntry& entry
   if (!head.has_value()) return HeadMissing();
   const uint64_t epoch = new_epoch == NewEpoch::kYes ? random_->Next() : head->head.epoch;
   SB_ASSIGN_OR_RETURN(const Head next,
-                      AddControlEntry(lease.get(), *head, epoch, entry, event, Now()));
+                      AddControlEntry(lease.get(), *head, epoch,
+                                      new_epoch == NewEpoch::kYes ? EpochEnded(head->head.epoch)
+                                                                  : entry,
+                                      event, Now()));
   SB_RETURN_IF_ERROR(transaction.Commit());
   Show(next);
   return next;

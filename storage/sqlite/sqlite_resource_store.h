@@ -16,6 +16,7 @@
 #include "storage/commit_queue.h"
 #include "storage/recent_revisions.h"
 #include "storage/resource_store.h"
+#include "storage/seal/store_sealer.h"
 #include "storage/sqlite/sqlite_directory.h"
 
 namespace signalbox {
@@ -31,18 +32,23 @@ class SqliteResourceStore : public ResourceStore {
     std::string directory;         // made when missing, with mode 0700; "" in memory
     int readers = 2;               // connections that read beside the one that writes
     std::string applied_by;        // what schema_versions names: "signalbox 0.1.0"
+    std::string key_file;          // of its secrets; "": secrets.key in the directory
     const Clock* clock = nullptr;  // must outlive the store
     Random* random = nullptr;      // must outlive the store
   };
 
   // Makes the store's id and epoch at the first start, proves that a write works and checks the
   // newest part of the chain. `clock` and `random` must outlive the store. A directory whose
-  // `config` may only be read gives a store that refuses every change.
-  //   kDataLoss            the file is damaged
+  // `config` may only be read gives a store that refuses every change. `key_file` holds the keys of
+  // its secrets ("": secrets.key in the directory; in memory there is none) and is made with a new
+  // store.
+  //   kFailedPrecondition  the key file is missing, open to others or lacks the store's key
+  //   kDataLoss            the file or the key file is damaged
   //   kResourceExhausted   the disk is full
   //   kUnavailable         reading or writing failed
   static absl::StatusOr<std::unique_ptr<SqliteResourceStore>> Create(
-      std::shared_ptr<SqliteDirectory> directory, const Clock* clock, Random* random);
+      std::shared_ptr<SqliteDirectory> directory, const Clock* clock, Random* random,
+      std::string key_file = "");
   // The same on a directory of the store's own, opened first; its errors are
   // SqliteDirectory::Open's too.
   static absl::StatusOr<std::unique_ptr<SqliteResourceStore>> Create(const Options& options);
@@ -72,6 +78,8 @@ class SqliteResourceStore : public ResourceStore {
   absl::StatusOr<std::vector<OutboxRow>> ReadOutbox(const AuditCursor& cursor, int count) override;
   absl::StatusOr<int> TrimOutbox(const AuditCursor& cursor, absl::Time before) override;
   absl::StatusOr<Head> StartEpoch(const AuditEvent& event) override;
+  absl::StatusOr<KeyRotation> RotateKey(NewKey new_key, const AuditEvent& event) override
+      SB_EXCLUDES(rotating_, mu_);
   StoreInfo Info() const override { return info_; }
   absl::StatusOr<int64_t> SizeBytes() override;
   void Close() override SB_EXCLUDES(mu_);
@@ -81,7 +89,9 @@ class SqliteResourceStore : public ResourceStore {
                       Random* random);
 
   // What Create does after that.
-  absl::Status Start();
+  absl::Status Start(std::string key_file);
+  // The sealer of what a transaction reads or writes, to be asked for inside it.
+  std::shared_ptr<const Sealer> sealer() const { return sealer_->Current(); }
   // A batch of CommitQueue's.
   using BatchResult = absl::StatusOr<std::vector<absl::StatusOr<Committed>>>;
   BatchResult WriteBatch(absl::Span<const CommitRequest* const> batch) SB_EXCLUDES(mu_);
@@ -102,6 +112,8 @@ class SqliteResourceStore : public ResourceStore {
   Random* const random_;
   const std::shared_ptr<SqliteDatabase> database_;
   const StoreInfo info_;
+  std::unique_ptr<StoreSealer> sealer_;  // made by Start
+  Mutex rotating_;                       // held by the one rotation at a time, before all else
 
   CommitQueue queue_;
   RecentRevisions recent_;  // used by whoever writes for the queue

@@ -170,7 +170,7 @@ TEST_CASE("a body opens under its own hash only") {
   const auto opened = sealer->Open(sealed, sealer->BodyHash("another body"));
   CHECK(opened.status().code() == Code::kDataLoss);
   CHECK(opened.status().message() ==
-        "a sealed body does not open: it is damaged, or belongs to another record");
+        "its sealed body does not open: it is damaged, or belongs to another record");
   // Not even when it was sealed under that hash by mistake.
   const Digest wrong = sealer->BodyHash("wrong");
   CHECK(sealer->Open(sealer->Seal(kBody, wrong), wrong).status().code() == Code::kDataLoss);
@@ -194,7 +194,7 @@ TEST_CASE("without its key nothing opens, and the key is named") {
   const auto opened = other->Open(sealed, hash);
   CHECK(opened.status().code() == Code::kFailedPrecondition);
   CHECK(opened.status().message() ==
-        absl::StrCat("a sealed body is sealed with key ", kGoldenId,
+        absl::StrCat("its sealed body is sealed with key ", kGoldenId,
                      ", which is not in this process's memory (it has ",
                      other->ring().active().id.Hex(),
                      "): bring back the key file that has it, from a copy or another instance"));
@@ -267,6 +267,22 @@ TEST_CASE("a rotation opens what was sealed before and seals with the new key") 
         Code::kFailedPrecondition);
 }
 
+TEST_CASE("without any key records are read, but for sealed bodies") {
+  const auto sealer = GoldenSealer();
+  const Record record = {.body = std::string(kBody), .labels = {{"a", "b"}}};
+  const ResourceKey secret = {.namespace_name = "n", .type = "secret", .name = "x"};
+  const ResourceKey cluster = {.namespace_name = "n", .type = "cluster", .name = "x"};
+  Record restored = {.labels = record.labels};
+  const RecordHashes hashes = sealer->HashesOf("secret", record);
+  CHECK(RestoreRecord(nullptr, secret, sealer->Seal(kBody, hashes.body), hashes, &restored).ok());
+  CHECK(restored.body.empty());
+  CHECK(RestoreRecord(nullptr, secret, kBody, hashes, &restored).code() == Code::kDataLoss);
+  const RecordHashes plain = PlainHasher().HashesOf("cluster", record);
+  CHECK(RestoreRecord(nullptr, cluster, kBody, plain, &restored).ok());
+  CHECK(restored == record);
+  CHECK(RestoreRecord(nullptr, cluster, "other", plain, &restored).code() == Code::kDataLoss);
+}
+
 TEST_CASE("bytes that were never sealed have no key id") {
   CHECK(KeyIdOf("") == std::nullopt);
   CHECK(KeyIdOf(std::string(kSealOverhead, '\0')) == std::nullopt);
@@ -319,11 +335,11 @@ TEST_CASE("a record comes back as it was stored, a secret sealed, others as they
     const std::string stored(sealer->Stored(type, record.body, hashes.body, &buffer));
     CHECK(absl::StrContains(stored, kBody) == (type == "cluster"));
     Record restored = {.labels = record.labels};
-    REQUIRE(sealer->Restore(key, stored, hashes, &restored).ok());
+    REQUIRE(RestoreRecord(sealer.get(), key, stored, hashes, &restored).ok());
     CHECK(restored == record);
 
     const auto refused = [&](const std::string& bytes, const RecordHashes& under, Record rest) {
-      const absl::Status status = sealer->Restore(key, bytes, under, &rest);
+      const absl::Status status = RestoreRecord(sealer.get(), key, bytes, under, &rest);
       CHECK(status.code() == Code::kDataLoss);
       CHECK(absl::StartsWith(status.message(), absl::StrCat("n/", type, "/x")));
     };
@@ -337,8 +353,7 @@ TEST_CASE("a record comes back as it was stored, a secret sealed, others as they
   }
   // A secret that lies there unsealed is not taken for one.
   Record rest = {.labels = record.labels};
-  CHECK(sealer
-            ->Restore({.namespace_name = "n", .type = "secret", .name = "x"}, kBody,
+  CHECK(RestoreRecord(sealer.get(), {.namespace_name = "n", .type = "secret", .name = "x"}, kBody,
                       sealer->HashesOf("secret", record), &rest)
             .code() == Code::kDataLoss);
 }
