@@ -4,7 +4,10 @@
 #include "absl/time/time.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "migrations/postgres/audit/postgres_audit_migrations.h"
 #include "migrations/postgres/config/postgres_config_migrations.h"
+#include "migrations/postgres/queue/postgres_queue_migrations.h"
+#include "migrations/postgres/telemetry/postgres_telemetry_migrations.h"
 #include "storage/migrator/errors.h"
 
 namespace signalbox {
@@ -26,6 +29,18 @@ constexpr Area kAreas[] = {
      "config",
      {"make_schema_config", "CREATE SCHEMA config"},
      PostgresConfigMigrations},
+    {PostgresArea::kAudit,
+     "audit",
+     {"make_schema_audit", "CREATE SCHEMA audit"},
+     PostgresAuditMigrations},
+    {PostgresArea::kQueue,
+     "queue",
+     {"make_schema_queue", "CREATE SCHEMA queue"},
+     PostgresQueueMigrations},
+    {PostgresArea::kTelemetry,
+     "telemetry",
+     {"make_schema_telemetry", "CREATE SCHEMA telemetry"},
+     PostgresTelemetryMigrations},
 };
 
 constexpr Sql kHasVersions = {"has_schema_versions",

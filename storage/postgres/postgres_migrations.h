@@ -13,7 +13,7 @@
 namespace signalbox {
 
 // The areas, each a schema of its name with migrations of its own.
-enum class PostgresArea { kConfig };
+enum class PostgresArea { kConfig, kAudit, kQueue, kTelemetry };
 
 // "config".
 absl::string_view PostgresAreaName(PostgresArea area);

@@ -1,0 +1,2 @@
+DROP TABLE queue.lease;
+DROP TABLE queue.job;
