@@ -79,6 +79,12 @@ struct ResourceHistoryPage {
   std::optional<Revision> next_below;  // ask with this for the next page; none at the end
 };
 
+// How a rotation of keys ended.
+struct KeyRotation {
+  std::string key_id;    // of the key that every secret is sealed with now
+  int64_t resealed = 0;  // bodies that were sealed with another one
+};
+
 // What a store is, for status and logs. Does not change while the store is open.
 struct StoreInfo {
   std::string driver;           // "sqlite" or "sqlite (memory)"
@@ -91,6 +97,8 @@ struct StoreInfo {
 // visible in order. Every method blocks and is safe from any thread. In all of them:
 //   kUnavailable   the database cannot be reached or failed
 //   kDataLoss      what is stored is damaged
+//   kFailedPrecondition  of what reads records: a secret is sealed with a key that the key file
+//                  lacks; the text names it
 //   kCancelled     Close was called
 class ResourceStore {
  public:
@@ -194,6 +202,17 @@ class ResourceStore {
   // what was remembered with the one before is not comparable from here on. Adds an entry "epoch"
   // to the control log and `event` to the outbox.
   virtual absl::StatusOr<Head> StartEpoch(const AuditEvent& event) = 0;
+
+  // Seals every secret, history included, with the active key of the key file, which is read again;
+  // kYes: a new key is made the active one first. Hashes, the chain and versions stay as they are,
+  // and commits go on meanwhile. Adds an entry "keys" to the control log and `event` to the outbox.
+  // After an error secrets are sealed with one key or another and open all the same, as long as the
+  // key file has both; kNo goes on where it ended.
+  //   kFailedPrecondition  the key file is missing, open to others or cannot be written, or lacks a
+  //                        key: the text says what to do
+  //   kResourceExhausted   the key file is full of keys, or the disk is
+  enum class NewKey { kNo, kYes };
+  virtual absl::StatusOr<KeyRotation> RotateKey(NewKey new_key, const AuditEvent& event) = 0;
 
   // What the store is. Needs no database and works after Close.
   virtual StoreInfo Info() const = 0;

@@ -67,6 +67,9 @@ class MoodyStore : public ResourceStore {
                                                       absl::string_view request_id) override {
     return store_->FindRequest(author, request_id);
   }
+  absl::StatusOr<KeyRotation> RotateKey(NewKey new_key, const AuditEvent& event) override {
+    return store_->RotateKey(new_key, event);
+  }
   absl::StatusOr<Head> AppendControl(const ControlEntry& entry, const AuditEvent& event) override {
     return store_->AppendControl(entry, event);
   }
