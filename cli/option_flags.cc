@@ -10,6 +10,7 @@ std::vector<Flag> OptionFlags() {
   std::vector<Flag> flags = {
       {.name = "config", .value = "FILE", .help = "the TOML file to read instead of the default"}};
   for (const options::Option& option : options::Table()) {
+    if (options::IsEnvironmentOnly(option)) continue;
     Flag flag = {.name = options::FlagName(option),
                  .value = options::ValueName(option),
                  .help = option.help};
@@ -35,7 +36,7 @@ options::Sources SourcesOf(const Context& context, const Arguments& arguments) {
 
 absl::StatusOr<LoadedOptions> LoadOptions(const Context& context, const Arguments& arguments) {
   const options::Sources sources = SourcesOf(context, arguments);
-  SB_ASSIGN_OR_RETURN(options::Options options, options::Options::Load(sources));
+  options::Options options = options::Options::Read(sources);
   SB_ASSIGN_OR_RETURN(options::Settings settings, options::Settings::Resolve(options, sources));
   return LoadedOptions{std::move(options), std::move(settings)};
 }

@@ -14,9 +14,11 @@ namespace signalbox::cli {
 
 std::vector<Verb> Verbs() {
   return {
-      GetVerb(),        ApplyVerb(),    DeleteVerb(),     StatusVerb(),         NodesVerb(),
-      NodesListVerb(),  NodesGetVerb(), DemoVerb(&Verbs), BootstrapEnvoyVerb(), ConfigCheckVerb(),
-      ConfigShowVerb(), VersionVerb(),
+      GetVerb(),         ApplyVerb(),      DeleteVerb(),
+      StatusVerb(),      NodesVerb(),      NodesListVerb(),
+      NodesGetVerb(),    DemoVerb(&Verbs), BootstrapEnvoyVerb(),
+      ConfigCheckVerb(), ConfigShowVerb(), ConfigReferenceVerb(),
+      VersionVerb(),
   };
 }
 

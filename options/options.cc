@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -17,12 +18,12 @@
 #include "base/files.h"
 #include "base/listen_address.h"
 #include "base/suggest.h"
+#include "options/limits.h"
+#include "options/redact.h"
+#include "options/table.h"
 
 namespace signalbox::options {
 namespace {
-
-// A configuration file. Ours have a hundred lines; beyond it, it is some other file.
-constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 constexpr char kPrefix[] = "SIGNALBOX_";
 constexpr absl::string_view kFileSuffix = "_FILE";
@@ -33,17 +34,25 @@ std::string Variable(const Sources& sources, const std::string& name) {
 }
 
 // What is wrong with the text as a value of the option, or "".
-std::string Problem(const Option& option, absl::string_view text) {
+std::string Wrong(const Option& option, absl::string_view text) {
   const std::string shown = absl::StrCat("\"", Redacted(option, text), "\"");
   switch (option.type) {
     case Type::kText:
     case Type::kPath:
     case Type::kUrl:
+    case Type::kSecret:
       if (text.find('\0') != absl::string_view::npos) return "must not hold a NUL";
       return "";
     case Type::kBool:
       return text == "true" || text == "false" ? ""
                                                : absl::StrCat("must be true or false, not ", shown);
+    case Type::kInteger: {
+      int64_t number;
+      const bool is_number = absl::SimpleAtoi(text, &number);
+      if (is_number && option.least <= number && number <= option.most) return "";
+      return absl::StrCat("must be a number from ", option.least, " to ", option.most, ", not ",
+                          is_number ? std::string(text) : shown);
+    }
     case Type::kDuration: {
       absl::Duration duration;
       if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration() &&
@@ -78,10 +87,6 @@ bool IsServiceLink(absl::string_view name, absl::string_view value) {
          absl::ascii_isdigit(name[port + 6]);
 }
 
-std::string Place(const std::string& file, const toml::source_position& position) {
-  return absl::StrCat(file, ":", position.line, ":", position.column);
-}
-
 std::string KindOf(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::table:
@@ -91,12 +96,25 @@ std::string KindOf(const toml::node& node) {
     case toml::node_type::string:
       return "a string";
     case toml::node_type::integer:
-    case toml::node_type::floating_point:
       return "a number";
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
     case toml::node_type::boolean:
       return "true or false";
     default:
       return "a date or time";
+  }
+}
+
+// What an option of this type is written as in TOML.
+std::string WrittenAs(Type type) {
+  switch (type) {
+    case Type::kBool:
+      return "true or false";
+    case Type::kInteger:
+      return "a number";
+    default:
+      return "a string";
   }
 }
 
@@ -127,47 +145,67 @@ std::string DidYouMeanKey(const std::string& prefix, const std::string& name) {
 }  // namespace
 
 // Collects values and problems from one source after the other.
-class Loader {
+class Reader {
  public:
-  explicit Loader(const Sources& sources) : sources_(sources) {
-    for (const Option& option : Table())
-      options_.values_[option.key] = {option.otherwise, "default"};
+  explicit Reader(const Sources& sources) : sources_(sources) {
+    for (const Option& option : Table()) options_.values_[option.key] = {option.otherwise, {}};
   }
 
-  absl::StatusOr<Options> Load() && {
-    LoadFiles();
-    LoadEnvironment();
+  Options Read() && {
+    ReadFiles();
+    ReadEnvironment();
     for (const auto& [key, text] : sources_.flags) {
       const Option* const option = FindOption(key);
       SB_CHECK(option != nullptr);
-      const std::string flag = absl::StrCat("--", FlagName(*option));
-      Set(*option, text, flag, flag);
+      Set(*option, text, {Origin::Source::kFlag, absl::StrCat("--", FlagName(*option))});
     }
-    if (!problems_.empty()) return absl::InvalidArgumentError(absl::StrJoin(problems_, "\n"));
     return std::move(options_);
   }
 
  private:
-  // `place` is what an error begins with, `origin` what is remembered.
-  void Set(const Option& option, absl::string_view text, const std::string& place,
-           const std::string& origin) {
-    const std::string problem = Problem(option, text);
-    if (problem.empty()) {
+  void AddProblem(const Origin& origin, const std::string& key, std::string text) {
+    const bool nowhere = origin.source == Origin::Source::kDefault;
+    options_.problems_.push_back({nowhere ? "" : origin.ToString(), key, std::move(text)});
+  }
+
+  void Set(const Option& option, absl::string_view text, const Origin& origin) {
+    const bool from_environment = origin.source == Origin::Source::kEnvironment;
+    if (IsEnvironmentOnly(option) && !from_environment) {
+      const std::string variable = EnvironmentName(option);
+      AddProblem(origin, option.key,
+                 absl::StrCat(option.key,
+                              " is taken from the environment only, where others do "
+                              "not see it: set ",
+                              variable, ", or ", option.key, "_file to a file that holds it"));
+      return;
+    }
+    if (text.empty() && option.otherwise.empty()) {
+      options_.values_[option.key] = {};  // takes back what a weaker source says
+      return;
+    }
+    const std::string wrong = Wrong(option, text);
+    if (wrong.empty()) {
       options_.values_[option.key] = {std::string(text), origin};
     } else {
-      problems_.push_back(absl::StrCat(place, ": ", option.key, " ", problem));
+      AddProblem(origin, option.key, absl::StrCat(option.key, " ", wrong));
     }
   }
 
-  void LoadFiles() {
+  void ReadFiles() {
     const std::string file = sources_.file.value_or(DefaultFile(sources_));
     if (file.empty()) return;
-    LoadFile(file, sources_.file.has_value());
+    ReadOneFile(file, sources_.file.has_value(), Origin::Source::kFile);
     const size_t slash = file.rfind('/');
     const std::string directory =
         slash == std::string::npos ? "conf.d" : absl::StrCat(file.substr(0, slash), "/conf.d");
-    for (const std::string& name : TomlFilesIn(directory))
-      LoadFile(absl::StrCat(directory, "/", name), true);
+    const std::vector<std::string> names = TomlFilesIn(directory);
+    if (names.size() > kMaxDropIns) {
+      AddProblem({}, "",
+                 absl::StrCat(directory, " has ", names.size(), " files, more than ", kMaxDropIns));
+      return;
+    }
+    for (const std::string& name : names)
+      ReadOneFile(absl::StrCat(directory, "/", name), true, Origin::Source::kDropIn);
   }
 
   // Sorted by name, by bytes.
@@ -175,9 +213,8 @@ class Loader {
     std::vector<std::string> names;
     DIR* const open = ::opendir(directory.c_str());
     if (open == nullptr) {
-      if (errno != ENOENT && errno != ENOTDIR) {
-        problems_.push_back(absl::StrCat("cannot read ", directory, ": ", std::strerror(errno)));
-      }
+      if (errno != ENOENT && errno != ENOTDIR)
+        AddProblem({}, "", absl::StrCat("cannot read ", directory, ": ", std::strerror(errno)));
       return names;
     }
     while (const dirent* const entry = ::readdir(open)) {
@@ -189,23 +226,31 @@ class Loader {
     return names;
   }
 
-  void LoadFile(const std::string& file, bool must_exist) {
+  void ReadOneFile(const std::string& file, bool must_exist, Origin::Source source) {
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxFileBytes);
     if (!text.ok()) {
       if (must_exist || !absl::IsNotFound(text.status()))
-        problems_.emplace_back(text.status().message());
+        AddProblem({}, "", std::string(text.status().message()));
       return;
     }
     options_.files_.push_back(file);
+    origin_ = {source, file};
     try {
-      Walk(toml::parse(*text), "", file);
+      Walk(toml::parse(*text), "");
     } catch (const toml::parse_error& error) {
-      problems_.push_back(absl::StrCat(Place(file, error.source().begin),
-                                       ": not TOML: ", std::string(error.description())));
+      AddProblem(At(error.source().begin), "",
+                 absl::StrCat("not TOML: ", std::string(error.description())));
     }
   }
 
-  void Walk(const toml::table& table, const std::string& prefix, const std::string& file) {
+  Origin At(const toml::source_position& position) const {
+    Origin origin = origin_;
+    origin.line = static_cast<int>(position.line);
+    origin.column = static_cast<int>(position.column);
+    return origin;
+  }
+
+  void Walk(const toml::table& table, const std::string& prefix) {
     // toml++ sorts keys; errors come in the order of the file.
     std::vector<std::pair<const toml::key*, const toml::node*>> members;
     for (auto&& [key, node] : table) members.emplace_back(&key, &node);
@@ -215,85 +260,83 @@ class Loader {
     });
     for (const auto& [name, node] : members) {
       const std::string key = absl::StrCat(prefix, std::string(name->str()));
-      const std::string key_place = Place(file, name->source().begin);
-      const toml::source_position at = node->source().begin;
+      const Origin at = At(node->source().begin);
       if (const Option* const option = FindOption(key)) {
-        TakeValue(*option, *node, Place(file, at), absl::StrCat(file, ":", at.line));
+        TakeValue(*option, *node, at);
       } else if (!IsTable(key)) {
-        problems_.push_back(absl::StrCat(key_place, ": unknown key \"", key, "\"",
-                                         DidYouMeanKey(prefix, std::string(name->str()))));
+        AddProblem(At(name->source().begin), key,
+                   absl::StrCat("unknown key \"", key, "\"",
+                                DidYouMeanKey(prefix, std::string(name->str()))));
       } else if (!node->is_table()) {
-        problems_.push_back(
-            absl::StrCat(Place(file, at), ": ", key, " must be a table, not ", KindOf(*node)));
+        AddProblem(at, key, absl::StrCat(key, " must be a table, not ", KindOf(*node)));
       } else {
-        Walk(*node->as_table(), absl::StrCat(key, "."), file);
+        Walk(*node->as_table(), absl::StrCat(key, "."));
       }
     }
   }
 
-  void TakeValue(const Option& option, const toml::node& node, const std::string& place,
-                 const std::string& origin) {
-    const bool wants_bool = option.type == Type::kBool;
-    if (wants_bool && node.is_boolean()) {
-      Set(option, node.as_boolean()->get() ? "true" : "false", place, origin);
-    } else if (!wants_bool && node.is_string()) {
-      Set(option, node.as_string()->get(), place, origin);
+  void TakeValue(const Option& option, const toml::node& node, const Origin& origin) {
+    const std::string wanted = WrittenAs(option.type);
+    if (KindOf(node) != wanted) {
+      AddProblem(origin, option.key,
+                 absl::StrCat(option.key, " must be ", wanted, ", not ", KindOf(node)));
+    } else if (node.is_boolean()) {
+      Set(option, node.as_boolean()->get() ? "true" : "false", origin);
+    } else if (node.is_integer()) {
+      Set(option, absl::StrCat(node.as_integer()->get()), origin);
     } else {
-      problems_.push_back(absl::StrCat(place, ": ", option.key, " must be ",
-                                       wants_bool ? "true or false" : "a string", ", not ",
-                                       KindOf(node)));
+      Set(option, node.as_string()->get(), origin);
     }
   }
 
-  void LoadEnvironment() {
+  void ReadEnvironment() {
     std::map<std::string, const Option*> names;
-    for (const Option& option : Table()) {
-      names[EnvironmentName(option)] = &option;
-      if (option.secret == Secret::kYes)
-        names[absl::StrCat(EnvironmentName(option), kFileSuffix)] = &option;
-    }
+    for (const Option& option : Table())
+      names[absl::StrCat(EnvironmentName(option), kFileSuffix)] = &option;
+    // After those: where an option has such a name itself, it is meant.
+    for (const Option& option : Table()) names[EnvironmentName(option)] = &option;
     std::vector<std::string> known;
     for (const auto& [name, option] : names) known.push_back(name.substr(sizeof(kPrefix) - 1));
     for (const auto& [name, value] : sources_.environment) {
       if (!absl::StartsWith(name, kPrefix) || IsServiceLink(name, value)) continue;
       const auto it = names.find(name);
-      if (it == names.end() && absl::EndsWith(name, kFileSuffix) &&
-          names.contains(name.substr(0, name.size() - kFileSuffix.size()))) {
-        problems_.push_back(absl::StrCat(name,
-                                         ": only what may be secret is read from a file; set ",
-                                         absl::StripSuffix(name, kFileSuffix)));
-      } else if (it == names.end()) {
+      if (it == names.end()) {
         const std::string meant = Suggest(name.substr(sizeof(kPrefix) - 1), known);
-        problems_.push_back(absl::StrCat(
-            "unknown environment variable ", name,
-            meant.empty() ? "" : absl::StrCat("; did you mean \"", kPrefix, meant, "\"?")));
+        AddProblem(
+            {}, "",
+            absl::StrCat(
+                "unknown environment variable ", name,
+                meant.empty() ? "" : absl::StrCat("; did you mean \"", kPrefix, meant, "\"?")));
       } else if (name == EnvironmentName(*it->second)) {
-        Set(*it->second, value, name, name);
+        Set(*it->second, value, {Origin::Source::kEnvironment, name});
       } else {
-        LoadSecret(*it->second, name, value);
+        ReadValueFile(*it->second, name, value);
       }
     }
   }
 
-  void LoadSecret(const Option& option, const std::string& name, const std::string& file) {
+  void ReadValueFile(const Option& option, const std::string& name, const std::string& file) {
+    const Origin origin = {Origin::Source::kEnvironment, absl::StrCat(name, "=", file)};
     if (sources_.environment.contains(EnvironmentName(option))) {
-      problems_.push_back(
-          absl::StrCat(name, ": ", EnvironmentName(option), " is set too; set one of them"));
+      AddProblem(origin, option.key,
+                 absl::StrCat(EnvironmentName(option), " is set too; set one of them"));
       return;
     }
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxFileBytes);
     if (!text.ok()) {
-      problems_.push_back(absl::StrCat(name, ": ", std::string(text.status().message())));
+      AddProblem({Origin::Source::kEnvironment, name}, option.key,
+                 std::string(text.status().message()));
       return;
     }
     absl::string_view value = *text;
     absl::ConsumeSuffix(&value, "\n");
-    Set(option, value, name, name);
+    absl::ConsumeSuffix(&value, "\r");
+    Set(option, value, origin);
   }
 
   const Sources& sources_;
   Options options_;
-  std::vector<std::string> problems_;
+  Origin origin_;  // the file that is being read
 };
 
 std::string DefaultFile(const Sources& sources) {
@@ -304,29 +347,20 @@ std::string DefaultFile(const Sources& sources) {
   return home.empty() ? "" : absl::StrCat(home, "/.config/signalbox/signalbox.toml");
 }
 
-absl::StatusOr<Options> Options::Load(const Sources& sources) { return Loader(sources).Load(); }
+Options Options::Read(const Sources& sources) { return Reader(sources).Read(); }
+
+Options Options::WithLive(const Options& now) const {
+  Options options = *this;
+  for (const Option& option : Table()) {
+    if (option.reload == Reload::kLive) options.values_[option.key] = now.Get(option.key);
+  }
+  return options;
+}
 
 const Value& Options::Get(absl::string_view key) const {
   const auto it = values_.find(std::string(key));
   SB_CHECK(it != values_.end());
   return it->second;
-}
-
-std::string Redacted(const Option& option, absl::string_view value) {
-  const size_t scheme = value.find("://");
-  if (option.type != Type::kUrl || scheme == absl::string_view::npos) return std::string(value);
-  std::string shown(value);
-  // Up to the last '@': a password may hold what ought to be escaped.
-  const size_t colon = shown.find(':', scheme + 3);
-  const size_t at = shown.rfind('@');
-  if (at != std::string::npos && colon < at) shown.replace(colon + 1, at - colon - 1, "***");
-  constexpr absl::string_view kParameter = "password=";
-  const size_t parameter = shown.find(kParameter.data());
-  if (parameter != std::string::npos) {
-    const size_t start = parameter + kParameter.size();
-    shown.replace(start, std::min(shown.find('&', start), shown.size()) - start, "***");
-  }
-  return shown;
 }
 
 }  // namespace signalbox::options

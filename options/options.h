@@ -6,14 +6,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "options/table.h"
+#include "options/problem.h"
 
 namespace signalbox::options {
 
 // Where values come from, the strongest last: the table's default, the file, conf.d/*.toml beside
-// it, the environment, flags.
+// it in the order of their names, the environment, flags.
 struct Sources {
   // --config: must exist. Without it: DefaultFile(), which need not.
   std::optional<std::string> file;
@@ -29,37 +28,41 @@ struct Sources {
 // ${XDG_CONFIG_HOME:-~/.config}/signalbox/signalbox.toml; "" when neither variable is set.
 std::string DefaultFile(const Sources& sources);
 
-// One option's value and where it was said.
+// One option's value and where it was said. To say "" is to take back what a weaker source says.
 struct Value {
   std::string text;
-  // "default", "FILE:LINE", "SIGNALBOX_XDS_LISTEN", "--xds.listen".
-  std::string origin = "default";
+  Origin origin;
 };
 
-// A value for each option of the table. Immutable once loaded.
+// A value for each option of the table. Immutable once read.
 class Options {
  public:
   // Reads all sources and checks each value by itself: that the key exists, that the value has the
-  // option's type.
-  //   kInvalidArgument  something is wrong; one line for each thing, which names the file, line and
-  //                     column, the variable or the flag, and the key
-  static absl::StatusOr<Options> Load(const Sources& sources);
+  // option's type and range. What is wrong is in problems(); such an option has its value from a
+  // weaker source. Settings::Resolve (options/settings.h) refuses options with problems.
+  static Options Read(const Sources& sources);
+
+  // Everything that is wrong, in the order of the sources. Each place is a file, line and column, a
+  // variable or a flag.
+  const std::vector<Problem>& problems() const { return problems_; }
 
   // The option must be in the table.
   const Value& Get(absl::string_view key) const;
   // Whether some source says it, be it what the default is.
-  bool IsSet(absl::string_view key) const { return Get(key).origin != "default"; }
+  bool IsSet(absl::string_view key) const {
+    return Get(key).origin.source != Origin::Source::kDefault;
+  }
+  // These options with the values that `now` has of those that need no restart.
+  Options WithLive(const Options& now) const;
   // The files that were read, in order.
   const std::vector<std::string>& files() const { return files_; }
 
  private:
-  friend class Loader;
+  friend class Reader;
 
   std::map<std::string, Value> values_;
   std::vector<std::string> files_;
+  std::vector<Problem> problems_;
 };
-
-// The value as it may be shown: a url's password is "***".
-std::string Redacted(const Option& option, absl::string_view value);
 
 }  // namespace signalbox::options

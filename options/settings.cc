@@ -1,39 +1,49 @@
 #include "options/settings.h"
 
-#include <vector>
+#include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "base/check.h"
 #include "base/listen_address.h"
+#include "options/limits.h"
+#include "options/redact.h"
 
 namespace signalbox::options {
 namespace {
 
-// sockaddr_un's sun_path with its ending NUL.
-constexpr size_t kMaxSocketPath = 107;
-
-constexpr char kUrlForms[] = "it is sqlite:///relative, sqlite:////absolute or sqlite::memory:";
-
 class Resolver {
  public:
-  Resolver(const Options& options, const Sources& sources) : options_(options), sources_(sources) {}
+  Resolver(const Options& options, const Sources& sources)
+      : options_(options), sources_(sources), problems_(options.problems()) {}
 
   absl::StatusOr<Settings> Resolve() && {
+    // In a file that could not be read anything may have been said.
+    const bool all_read = std::none_of(problems_.begin(), problems_.end(),
+                                       [](const Problem& problem) { return problem.key.empty(); });
+    if (all_read) ResolveAll();
+    if (!problems_.empty()) return ProblemsError(problems_);
+    return std::move(settings_);
+  }
+
+ private:
+  void ResolveAll() {
     settings_.environment = Text("environment");
-    ResolveStore();
+    settings_.instances = Integer("instances");
+    if (!IsWrong("store") && !IsWrong("instances")) ResolveStore();
     ResolveStateDir();
+    ResolveKeyFile();
     settings_.xds_insecure = Text("xds.insecure") == "true";
     settings_.http_insecure = Text("http.insecure") == "true";
-    settings_.xds_listen = Listen("xds.listen", settings_.xds_insecure);
-    settings_.http_listen = Listen("http.listen", settings_.http_insecure);
+    settings_.xds_listen = Listen("xds.listen", "xds.insecure", settings_.xds_insecure);
+    settings_.http_listen = Listen("http.listen", "http.insecure", settings_.http_insecure);
     if (settings_.xds_listen == settings_.http_listen &&
         !absl::EndsWith(settings_.xds_listen, ":0")) {
-      Problem("http.listen",
-              absl::StrCat(settings_.http_listen, " is the address of xds.listen too"));
+      AddProblem("http.listen",
+                 absl::StrCat(settings_.http_listen, " is the address of xds.listen too"));
     }
     settings_.ack_deadline = Duration("xds.ack_deadline");
     settings_.overrun_after = Duration("xds.ordering.overrun_after");
@@ -42,20 +52,43 @@ class Resolver {
     ResolveAdminSocket();
     settings_.log_level = log::ParseLevel(Text("log.level")).value_or(log::Level::kInfo);
     settings_.log_format = log::ParseFormat(Text("log.format")).value_or(log::Format::kAuto);
-    if (!problems_.empty()) return absl::InvalidArgumentError(absl::StrJoin(problems_, "\n"));
-    return std::move(settings_);
   }
 
- private:
   const std::string& Text(absl::string_view key) const { return options_.Get(key).text; }
+
+  int Integer(absl::string_view key) const {
+    int number;
+    SB_CHECK(absl::SimpleAtoi(Text(key), &number));  // checked when it was read
+    return number;
+  }
+
+  absl::Duration Duration(absl::string_view key) const {
+    absl::Duration duration;
+    SB_CHECK(absl::ParseDuration(Text(key), &duration));  // checked when it was read
+    return duration;
+  }
 
   std::string Variable(const std::string& name) const {
     const auto it = sources_.environment.find(name);
     return it == sources_.environment.end() ? "" : it->second;
   }
 
-  void Problem(absl::string_view key, absl::string_view text) {
-    problems_.push_back(absl::StrCat(key, " (", options_.Get(key).origin, "): ", text));
+  // Whether something about the option, or one below it, was wrong by itself: then what it would
+  // not go with is not told.
+  bool IsWrong(absl::string_view key) const {
+    return std::any_of(
+        options_.problems().begin(), options_.problems().end(), [&](const Problem& problem) {
+          return problem.key == key || absl::StartsWith(problem.key, absl::StrCat(key, "."));
+        });
+  }
+
+  Problem About(absl::string_view key, absl::string_view text) const {
+    const Origin& origin = options_.Get(key).origin;
+    const bool nowhere = origin.source == Origin::Source::kDefault;
+    return {nowhere ? "" : origin.ToString(), std::string(key), absl::StrCat(key, ": ", text)};
+  }
+  void AddProblem(absl::string_view key, absl::string_view text) {
+    problems_.push_back(About(key, text));
   }
 
   // BASE of the reference: where state lies when nothing is said; "" when that cannot be known.
@@ -69,77 +102,83 @@ class Resolver {
     return home.empty() ? "" : absl::StrCat(home, "/.local/state/signalbox");
   }
 
-  std::string SqliteDirectory(absl::string_view url) {
-    const std::string shown = absl::StrCat("\"", Redacted(*FindOption("store.url"), url), "\"");
-    absl::string_view path = url;
-    if (absl::StartsWith(url, "postgres://") || absl::StartsWith(url, "postgresql://")) {
-      Problem(
-          "store.url",
-          absl::StrCat(shown, " is PostgreSQL, and this build serves SQLite only; ", kUrlForms));
-    } else if (!absl::ConsumePrefix(&path, "sqlite:///") || path.empty()) {
-      Problem("store.url", absl::StrCat(shown, " is not understood; ", kUrlForms));
-    } else if (absl::StrContains(path, '?') || absl::StrContains(path, '#')) {
-      Problem("store.url", absl::StrCat(shown, " has parameters, and SQLite takes none"));
+  void ResolveStore() {
+    const std::string base = Base();
+    ParsedStore parsed = ParseStore({
+        .url = Text("store.url"),
+        .driver = Text("store.driver"),
+        .path = Text("store.path"),
+        .host = Text("store.host"),
+        .port = Text("store.port"),
+        .user = Text("store.user"),
+        .password = Text("store.password"),
+        .password_file = Text("store.password_file"),
+        .dbname = Text("store.dbname"),
+        .sslmode = Text("store.sslmode"),
+        .migrate = Text("store.migrate"),
+        .pool_min = Integer("store.pool_min"),
+        .pool_max = Integer("store.pool_max"),
+        .replica_url = Text("store.replica_url"),
+        .listen_url = Text("store.listen_url"),
+        .slow_query = Duration("store.slow_query"),
+        .instances = settings_.instances,
+        .production = settings_.environment == "production",
+        .default_directory = base.empty() ? "" : absl::StrCat(base, "/data"),
+    });
+    for (const StoreNote& note : parsed.problems) problems_.push_back(AboutStore(note));
+    for (const StoreNote& note : parsed.warnings) {
+      if (!IsPasswordInValueFile(note.key)) settings_.warnings.push_back(AboutStore(note));
     }
-    return std::string(path);
+    settings_.store = std::move(parsed.settings);
   }
 
-  void ResolveStore() {
-    const std::string& url = Text("store.url");
-    const std::string& path = Text("store.path");
-    const std::string& driver = Text("store.driver");
-    if (driver == "postgres") {
-      Problem("store.driver", "\"postgres\" is not served by this build, which serves SQLite only");
-    } else if (!driver.empty() && driver != "sqlite") {
-      Problem("store.driver",
-              absl::StrCat("\"", driver, "\" is not a driver; this build serves \"sqlite\""));
+  // Whether the option is a url from a file that a variable names: that file may be as closed as
+  // a password's own.
+  bool IsPasswordInValueFile(absl::string_view key) const {
+    const Origin& origin = options_.Get(key).origin;
+    return FindOption(key)->type == Type::kUrl && origin.source == Origin::Source::kEnvironment &&
+           absl::StrContains(origin.name, '=');
+  }
+
+  Problem AboutStore(const StoreNote& note) const {
+    Problem problem = About(note.key, note.text);
+    if (!note.other.empty()) {
+      absl::StrAppend(&problem.text, " (", note.other, ": ",
+                      options_.Get(note.other).origin.ToString(), ")");
     }
-    if (!url.empty() && !path.empty()) {
-      Problem("store.path", absl::StrCat("store.url is set too (", options_.Get("store.url").origin,
-                                         "); set one of them"));
-    }
-    if (url == "sqlite::memory:") {
-      settings_.store.kind = StoreSettings::Kind::kSqliteInMemory;
-    } else if (!url.empty()) {
-      settings_.store.directory = SqliteDirectory(url);
-    } else if (!path.empty()) {
-      settings_.store.directory = path;
-    } else if (const std::string base = Base(); !base.empty()) {
-      settings_.store.directory = absl::StrCat(base, "/data");
-    } else {
-      Problem(
-          "store.url",
-          "there is no default: HOME, XDG_STATE_HOME and STATE_DIRECTORY are unset; set store.url");
-    }
+    return problem;
   }
 
   void ResolveStateDir() {
     settings_.state_dir = Text("state_dir");
-    if (!settings_.state_dir.empty() ||
-        settings_.store.kind == StoreSettings::Kind::kSqliteInMemory)
-      return;
+    const SqliteSettings* const sqlite = settings_.store.sqlite();
+    if (!settings_.state_dir.empty() || (sqlite != nullptr && sqlite->in_memory())) return;
     const bool said = !Text("store.url").empty() || !Text("store.path").empty();
-    settings_.state_dir = said ? settings_.store.directory : Base();
+    settings_.state_dir = sqlite != nullptr && said ? sqlite->directory : Base();
+    if (settings_.state_dir.empty()) {
+      AddProblem("state_dir",
+                 "there is no default: HOME, XDG_STATE_HOME and STATE_DIRECTORY are unset; set "
+                 "state_dir");
+    }
   }
 
-  std::string Listen(absl::string_view key, bool insecure) {
+  void ResolveKeyFile() {
+    settings_.key_file = Text("secrets.key_file");
+    if (settings_.key_file.empty() && !settings_.state_dir.empty())
+      settings_.key_file = absl::StrCat(settings_.state_dir, "/secrets.key");
+  }
+
+  std::string Listen(absl::string_view key, absl::string_view allow, bool insecure) {
     const absl::StatusOr<ListenAddress> address = ParseListenAddress(Text(key));
-    SB_CHECK(address.ok());  // checked when it was loaded
-    if (!address->IsLoopback() && !insecure) {
-      const std::string allow = absl::StrCat(key.substr(0, key.find('.')), ".insecure");
-      Problem(key,
-              absl::StrCat(address->ToString(),
-                           " is reachable beyond this machine, in plaintext; if that is meant, "
-                           "set ",
-                           allow, " = true"));
+    SB_CHECK(address.ok());  // checked when it was read
+    if (!address->IsLoopback() && !insecure && !IsWrong(allow)) {
+      AddProblem(key,
+                 absl::StrCat(address->ToString(),
+                              " is reachable beyond this machine, in plaintext; if that is meant, "
+                              "set ",
+                              allow, " = true"));
     }
     return address->ToString();
-  }
-
-  absl::Duration Duration(absl::string_view key) {
-    absl::Duration duration;
-    SB_CHECK(absl::ParseDuration(Text(key), &duration));  // checked when it was loaded
-    return duration;
   }
 
   void ResolveAdminSocket() {
@@ -153,22 +192,23 @@ class Resolver {
     } else if (socket.empty()) {
       const std::string base = Base().empty() ? settings_.state_dir : Base();
       if (base.empty()) {
-        Problem("admin.socket",
-                "there is no default: HOME and XDG_RUNTIME_DIR are unset; set admin.socket");
+        AddProblem("admin.socket",
+                   "there is no default: HOME and XDG_RUNTIME_DIR are unset; set admin.socket");
         return;
       }
       socket = absl::StrCat(base, "/admin.sock");
     }
     if (socket.size() > kMaxSocketPath) {
-      Problem("admin.socket", absl::StrCat("\"", socket, "\" has ", socket.size(),
-                                           " bytes; a socket's path has at most ", kMaxSocketPath));
+      AddProblem("admin.socket",
+                 absl::StrCat("\"", socket, "\" has ", socket.size(),
+                              " bytes; a socket's path has at most ", kMaxSocketPath));
     }
   }
 
   const Options& options_;
   const Sources& sources_;
   Settings settings_;
-  std::vector<std::string> problems_;
+  std::vector<Problem> problems_;
 };
 
 }  // namespace
@@ -182,9 +222,11 @@ std::string Shown(const Option& option, const Options& options, const Settings& 
   if (!text.empty()) return Redacted(option, text);
   if (option.key == "state_dir") return settings.state_dir;
   if (option.key == "admin.socket") return settings.admin_socket;
-  if (option.key == "store.url" && !settings.store.directory.empty()) {
-    return absl::StrCat("sqlite:///", settings.store.directory);
-  }
+  if (option.key == "secrets.key_file") return settings.key_file;
+  if (option.key == "store.migrate") return std::string(MigrateName(settings.store.migrate));
+  const bool has_default_store =
+      settings.store.sqlite() != nullptr && options.Get("store.path").text.empty();
+  if (option.key == "store.url" && has_default_store) return settings.store.ToString();
   return text;
 }
 

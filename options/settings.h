@@ -1,34 +1,32 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/log.h"
 #include "options/options.h"
+#include "options/problem.h"
+#include "options/store_settings.h"
+#include "options/table.h"
 
 namespace signalbox::options {
 
-// Where the store is.
-struct StoreSettings {
-  enum class Kind { kSqlite, kSqliteInMemory };
-  Kind kind = Kind::kSqlite;
-  // Of kSqlite: the directory of its files.
-  std::string directory;
-};
-
 // Every option's value, typed, with what follows from others filled in. A plain value.
 struct Settings {
-  // Works them out and checks them against each other.
-  //   kInvalidArgument  something does not fit; one line for each thing, which names the key and
-  //                     where it was set
+  // Works them out and checks them against each other. Touches no file.
+  //   kInvalidArgument  options.problems(), or something does not fit; one line for each thing,
+  //                     which begins with where it was said
   static absl::StatusOr<Settings> Resolve(const Options& options, const Sources& sources);
 
   std::string environment;
+  int instances = 1;
   // The daemon's own files; "" when the store is in memory and nothing else was said.
   std::string state_dir;
   StoreSettings store;
+  // Seals secrets; "" when there is no state_dir and nothing was said.
+  std::string key_file;
 
   std::string xds_listen;
   bool xds_insecure = false;
@@ -46,6 +44,9 @@ struct Settings {
 
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kAuto;
+
+  // What is valid, and yet a person should know.
+  std::vector<Problem> warnings;
 };
 
 // The value that is in effect, as text, for people: what was worked out where nothing was said;

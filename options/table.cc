@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "options/limits.h"
 
 namespace signalbox::options {
 
@@ -12,24 +13,97 @@ const std::vector<Option>& Table() {
       {.key = "state_dir",
        .type = Type::kPath,
        .otherwise = "",
-       .help = "the daemon's own files; the store's directory unless given"},
+       .help = "the daemon's own files; the directory of a SQLite store unless given"},
       {.key = "environment",
        .type = Type::kText,
        .otherwise = "",
        .help = "\"production\" warns of what is not fit for it"},
+      {.key = "instances",
+       .type = Type::kInteger,
+       .otherwise = "1",
+       .help = "how many daemons are to share the store; more than one needs PostgreSQL",
+       .least = 1,
+       .most = kMaxInstances},
       {.key = "store.url",
        .type = Type::kUrl,
        .otherwise = "",
-       .help = "sqlite:///relative, sqlite:////absolute or sqlite::memory:",
-       .secret = Secret::kYes},
+       .help = "sqlite:///relative, sqlite:////absolute, sqlite::memory: or "
+               "postgres://USER@HOST/DATABASE?sslmode=verify-full"},
+      {.key = "store.driver",
+       .type = Type::kChoice,
+       .otherwise = "",
+       .help = "a check: what the store must be",
+       .choices = {"sqlite", "postgres"}},
       {.key = "store.path",
        .type = Type::kPath,
        .otherwise = "",
-       .help = "the directory of SQLite's files, instead of a url"},
-      {.key = "store.driver",
+       .help = "SQLite, instead of a url: the directory of its files"},
+      {.key = "store.host",
        .type = Type::kText,
        .otherwise = "",
-       .help = "a check: what the store must be (sqlite)"},
+       .help = "PostgreSQL, instead of a url: the server, or the directory of its Unix socket"},
+      {.key = "store.port",
+       .type = Type::kInteger,
+       .otherwise = "",
+       .help = "PostgreSQL, instead of a url: its port; 5432 unless given",
+       .least = 1,
+       .most = 65535},
+      {.key = "store.user",
+       .type = Type::kText,
+       .otherwise = "",
+       .help = "PostgreSQL, instead of a url: the role to connect as"},
+      {.key = "store.password",
+       .type = Type::kSecret,
+       .otherwise = "",
+       .help = "PostgreSQL: the role's password"},
+      {.key = "store.password_file",
+       .type = Type::kPath,
+       .otherwise = "",
+       .help = "PostgreSQL: a file that holds the role's password, closed to others"},
+      {.key = "store.dbname",
+       .type = Type::kText,
+       .otherwise = "",
+       .help = "PostgreSQL, instead of a url: the database"},
+      {.key = "store.sslmode",
+       .type = Type::kChoice,
+       .otherwise = "",
+       .help = "PostgreSQL, instead of a url: TLS, as libpq understands it",
+       .choices = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}},
+      {.key = "store.migrate",
+       .type = Type::kChoice,
+       .otherwise = "",
+       .help = "an older schema at start: auto migrates it, require refuses it with the command to "
+               "run, off goes on with it; auto on SQLite and require on PostgreSQL unless given",
+       .choices = {"auto", "require", "off"}},
+      {.key = "store.pool_min",
+       .type = Type::kInteger,
+       .otherwise = "1",
+       .help = "connections that read, kept open",
+       .least = 1,
+       .most = kMaxPool},
+      {.key = "store.pool_max",
+       .type = Type::kInteger,
+       .otherwise = "4",
+       .help = "connections that read, at most",
+       .least = 1,
+       .most = kMaxPool},
+      {.key = "store.replica_url",
+       .type = Type::kUrl,
+       .otherwise = "",
+       .help = "PostgreSQL: a read replica, for lists and exports"},
+      {.key = "store.listen_url",
+       .type = Type::kUrl,
+       .otherwise = "",
+       .help = "PostgreSQL: the direct connection, where url is a pooler's"},
+      {.key = "store.slow_query",
+       .type = Type::kDuration,
+       .otherwise = "100ms",
+       .help = "a query that takes longer is logged, with the statement's name",
+       .reload = Reload::kLive},
+      {.key = "secrets.key_file",
+       .type = Type::kPath,
+       .otherwise = "",
+       .help = "the key that seals secrets; secrets.key in state_dir unless given"},
       {.key = "xds.listen",
        .type = Type::kListen,
        .otherwise = "127.0.0.1:18000",
@@ -70,12 +144,14 @@ const std::vector<Option>& Table() {
        .type = Type::kChoice,
        .otherwise = "info",
        .help = "the least that is logged",
-       .choices = {"debug", "info", "warning", "error"}},
+       .choices = {"debug", "info", "warning", "error"},
+       .reload = Reload::kLive},
       {.key = "log.format",
        .type = Type::kChoice,
        .otherwise = "auto",
        .help = "auto is pretty on a terminal and JSON otherwise",
-       .choices = {"auto", "pretty", "json"}},
+       .choices = {"auto", "pretty", "json"},
+       .reload = Reload::kLive},
   };
   return *kTable;
 }
@@ -86,6 +162,8 @@ const Option* FindOption(absl::string_view key) {
   }
   return nullptr;
 }
+
+bool IsEnvironmentOnly(const Option& option) { return option.type == Type::kSecret; }
 
 std::string EnvironmentName(const Option& option) {
   return absl::StrCat("SIGNALBOX_",
@@ -100,6 +178,8 @@ std::string ValueName(const Option& option) {
       return "TEXT";
     case Type::kBool:
       return "";
+    case Type::kInteger:
+      return "N";
     case Type::kDuration:
       return "DURATION";
     case Type::kChoice:
@@ -110,6 +190,8 @@ std::string ValueName(const Option& option) {
       return "PATH";
     case Type::kUrl:
       return "URL";
+    case Type::kSecret:
+      return "SECRET";
   }
   return "";
 }

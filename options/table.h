@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,28 +11,35 @@ namespace signalbox::options {
 enum class Type {
   kText,
   kBool,      // true or false
+  kInteger,   // from `least` to `most`
   kDuration,  // "500ms", "30s", "15m"; above zero
   kChoice,    // one of `choices`
   kListen,    // HOST:PORT
   kPath,
-  kUrl,  // a password in it is never shown
+  kUrl,     // a password in it is never shown
+  kSecret,  // never shown; taken from the environment only, where neither a file nor a list of
+            // processes shows it
 };
 
-// Whether the value may hold a secret: then the variable NAME_FILE, which names a file with the
-// value, exists beside NAME.
-enum class Secret { kNo, kYes };
+// What a new value in the file needs to come into effect.
+enum class Reload {
+  kRestart,
+  kLive,  // SIGHUP
+};
 
 // One thing that can be configured.
 struct Option {
   // "xds.ordering.hold_max": the tables and the key of the TOML file.
   std::string key;
   Type type;
-  // As text; "" for a path, text or url that is worked out from others (options/settings.h).
+  // As text; "" for what is worked out from others (options/settings.h) or is simply not there.
   std::string otherwise;
   // One line, no full stop.
   std::string help;
   std::vector<std::string> choices = {};
-  Secret secret = Secret::kNo;
+  int64_t least = 0;
+  int64_t most = 0;
+  Reload reload = Reload::kRestart;
 };
 
 // Every option there is, in the order of the reference. The one place to add one; who adds it also
@@ -41,7 +49,12 @@ const std::vector<Option>& Table();
 // The option with this key, or null.
 const Option* FindOption(absl::string_view key);
 
-// "SIGNALBOX_XDS_ORDERING_HOLD_MAX"
+// Whether only the environment can say it.
+bool IsEnvironmentOnly(const Option& option);
+
+// "SIGNALBOX_XDS_ORDERING_HOLD_MAX". With "_FILE" after it the variable names a file that holds the
+// value; where an option has that very name, as store.password_file beside store.password, it is
+// meant.
 std::string EnvironmentName(const Option& option);
 // "xds.ordering.hold-max": the flag without its dashes.
 std::string FlagName(const Option& option);

@@ -35,6 +35,7 @@
 #include "server/types/registry.h"
 #include "server/xds/grpc/ads_service.h"
 #include "server/xds/grpc/xds_server.h"
+#include "storage/slow_queries.h"
 
 namespace signalbox {
 namespace {
@@ -85,6 +86,7 @@ struct Daemon::Parts {
   TypeRegistry types;
   std::optional<References> references;
   std::optional<SnapshotBuilder> builder;
+  std::optional<SlowQueries> slow_queries;
   std::unique_ptr<ResourceStore> store;
   std::optional<Telemetry> telemetry;
   std::optional<Fleet> fleet;
@@ -119,18 +121,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.started = p.clock.Now();
   if (!settings.state_dir.empty())
     SB_RETURN_IF_ERROR(MakeDirectories(settings.state_dir, kStateMode));
-  if (settings.environment == "production") {
-    // STORAGE section 9: where these are crossed, one file with one writer is not enough.
-    log::Warning("SQLite in production: one instance only; move to PostgreSQL beyond any of these",
-                 {{"jobs_per_minute", 500},
-                  {"audit_size", "10 GB"},
-                  {"p95_write", "200ms"},
-                  {"sessions", 100}});
-  }
   SB_ASSIGN_OR_RETURN(p.descriptors, Descriptors::Create());
   p.references.emplace(p.descriptors.get());
   p.builder.emplace(&p.types, &*p.references);
-  SB_ASSIGN_OR_RETURN(p.store, OpenStore(settings.store, &p.clock, &p.random));
+  p.slow_queries.emplace(settings.store.slow_query);
+  SB_ASSIGN_OR_RETURN(p.store, OpenStore(settings, &*p.slow_queries, &p.clock, &p.random));
   const StoreInfo store_info = p.store->Info();
   log::Info("store open", {{"store", store_info.driver},
                            {"version", store_info.library_version},
@@ -234,6 +229,10 @@ Daemon::~Daemon() {
   p.store->Close();
   p.publisher.reset();
   log::Info("stopped");
+}
+
+void Daemon::Reload(const options::Settings& settings) {
+  parts_->slow_queries->SetThreshold(settings.store.slow_query);
 }
 
 const std::string& Daemon::xds_address() const { return parts_->xds_server->address(); }

@@ -9,13 +9,17 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "cli/option_flags.h"
+#include "options/problem.h"
+#include "options/settings.h"
+#include "options/store_settings.h"
 #include "server/daemon/daemon.h"
+#include "server/daemon/reload.h"
 
 namespace signalbox {
 namespace {
 
 cli::ExitCode Serve(cli::Context& context, const cli::Arguments& arguments) {
-  const absl::StatusOr<cli::LoadedOptions> loaded = cli::LoadOptions(context, arguments);
+  absl::StatusOr<cli::LoadedOptions> loaded = cli::LoadOptions(context, arguments);
   if (!loaded.ok())
     return context.out->Fail({loaded.status(), "`signalbox config show` shows what is in effect"});
   const options::Settings& settings = loaded->settings;
@@ -26,16 +30,25 @@ cli::ExitCode Serve(cli::Context& context, const cli::Arguments& arguments) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  if (settings.store.kind == options::StoreSettings::Kind::kSqliteInMemory) {
+  for (const options::Problem& warning : settings.warnings)
+    log::Warning("configuration", {{"warning", warning.ToString()}});
+  const options::SqliteSettings* const sqlite = settings.store.sqlite();
+  if (sqlite != nullptr && sqlite->in_memory())
     log::Warning("the store is in memory: nothing survives the end of this process");
-  }
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(settings);
   if (!daemon.ok()) return context.out->Fail({daemon.status()});
   int received = 0;
-  sigwait(&signals, &received);
+  while (sigwait(&signals, &received) == 0 && received == SIGHUP) {
+    Reload(cli::LoadOptions(context, arguments), &loaded->options,
+           [&](const options::Settings& fresh) {
+             log::SetUp({fresh.log_level, fresh.log_format});
+             (*daemon)->Reload(fresh);
+           });
+  }
   log::Info("stopping", {{"signal", received == SIGTERM ? "SIGTERM" : "SIGINT"}});
   daemon->reset();
   return cli::ExitCode::kDone;

@@ -4,7 +4,7 @@
 
 namespace signalbox {
 
-// `signalbox serve`: runs the daemon until SIGTERM or SIGINT.
+// `signalbox serve`: runs the daemon until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 cli::Verb ServeVerb();
 
 }  // namespace signalbox

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "options/store_settings.h"
+#include "server/maintenance/offline_store.h"
+#include "storage/upkeep.h"
+
+namespace signalbox {
+
+// Takes the store that the settings name into the hands of who looks after it. Makes none. `clock`
+// must outlive it.
+//   kNotFound            there is no store
+//   kFailedPrecondition  a daemon has it (with its pid)
+//   kInvalidArgument     it is in memory, where there is nothing to look after
+//   any                  the backend's
+absl::StatusOr<OfflineStore> OpenOfflineStore(const options::StoreSettings& settings,
+                                              const Clock* clock);
+
+// Reads the backup in `directory`, made by `signalbox db backup`.
+//   kNotFound  there is none
+//   any        reading failed
+absl::StatusOr<Verification> VerifyBackup(const std::string& directory);
+
+}  // namespace signalbox
