@@ -321,10 +321,12 @@ class Test:
         self.processes.append(process)
         return process
 
-    def cli(self, *arguments, stdin=None, expected=0, seconds=30):
+    def cli(self, *arguments, stdin=None, expected=0, seconds=30, variables=None):
+        """Runs a verb, with these variables beside the environment; fails unless it exits with `expected` (None: any)."""
         try:
             result = subprocess.run([self.binary, *arguments], input=stdin, capture_output=True, text=True,
-                                    env=self.environment(), cwd=self.folder, timeout=seconds)
+                                    env={**self.environment(), **(variables or {})}, cwd=self.folder,
+                                    timeout=seconds)
         except subprocess.TimeoutExpired:
             raise Failure("signalbox %s did not end within %g s" % (" ".join(arguments), seconds)) from None
         expect(expected is None or result.returncode == expected, "signalbox %s exited with %d, not %s:\n%s%s" % (
