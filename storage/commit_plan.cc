@@ -13,11 +13,12 @@
 namespace signalbox {
 namespace {
 
-PreparedChange PreparedUpsert(const Upsert& upsert) {
-  PreparedChange change = {
-      .key = &upsert.key, .record = &upsert.record, .body_hash = Sha256(upsert.record.body)};
-  change.record_hash = upsert.record.Hash(change.body_hash);
-  return change;
+PreparedChange PreparedUpsert(const Upsert& upsert, const RecordHasher& hasher) {
+  const RecordHashes hashes = hasher.HashesOf(upsert.key.type, upsert.record);
+  return {.key = &upsert.key,
+          .record = &upsert.record,
+          .body_hash = hashes.body,
+          .record_hash = hashes.record};
 }
 
 // The changes of a planned revision as a judge sees them.
@@ -56,20 +57,20 @@ AuditEvent EventOf(const CommitRequest& request, const Committed& committed, abs
 }  // namespace
 
 CommitRequest PrepareCommit(const ChangeSet& changes, Revision judged_on, const Judge& judge,
-                            const Preconditions& preconditions) {
+                            const Preconditions& preconditions, const RecordHasher& hasher) {
   CommitRequest request = {.changes = &changes,
                            .judged_on = judged_on,
                            .judge = &judge,
                            .preconditions = &preconditions};
   request.prepared.reserve(changes.upserts.size() + changes.removals.size());
   for (const Upsert& upsert : changes.upserts) {
-    request.prepared.push_back(PreparedUpsert(upsert));
+    request.prepared.push_back(PreparedUpsert(upsert, hasher));
     request.bytes += upsert.record.body.size();
   }
   for (const ResourceKey& key : changes.removals) request.prepared.push_back({.key = &key});
   std::sort(request.prepared.begin(), request.prepared.end(),
             [](const PreparedChange& a, const PreparedChange& b) { return *a.key < *b.key; });
-  if (request.has_id()) request.request_hash = changes.RequestHash();
+  if (request.has_id()) request.request_hash = hasher.RequestHash(changes.RequestHash());
   return request;
 }
 
@@ -79,7 +80,7 @@ void ForEachKey(const CommitRequest& request, absl::FunctionRef<void(const Resou
 }
 
 CommitPlanner::CommitPlanner(CommitFacts facts, RecentRevisions* recent, ReadSince read_since)
-    : facts_(std::move(facts)), recent_(recent), read_since_(read_since) {
+    : facts_(std::move(facts)), recent_(recent), read_since_(std::move(read_since)) {
   plan_.head = facts_.head.head;
   SB_CHECK(recent->head().revision == plan_.head.revision);
 }

@@ -4,6 +4,13 @@
 #include "absl/time/time.h"
 
 namespace signalbox::errors {
+namespace {
+
+constexpr absl::string_view kHowToAdopt =
+    "bring back the files or the address that belong here, or take the database as it is with "
+    "\"signalbox db adopt --yes\"";
+
+}  // namespace
 
 absl::Status RevisionConflict(Revision expected, Revision head) {
   return absl::FailedPreconditionError(absl::StrCat("expected revision ", expected.number,
@@ -139,6 +146,35 @@ absl::Status LeaseLost(const Lease& lease) {
 
 absl::Status NoSuchNode(absl::string_view id) {
   return absl::NotFoundError(absl::StrCat("there is no node \"", id, "\""));
+}
+
+absl::Status HistoryShortened(absl::string_view witness, Revision head, Revision remembered) {
+  const int64_t first = head.number + 1;
+  const std::string missing = first == remembered.number ? absl::StrCat("revision ", first, " is")
+                                                         : absl::StrCat("revisions ", first, " to ",
+                                                                        remembered.number, " are");
+  return absl::FailedPreconditionError(
+      absl::StrCat(missing, " missing: the database ends at revision ", head.number, ", but ",
+                   witness, " remembers revision ", remembered.number, "; ", kHowToAdopt));
+}
+
+absl::Status HistoryForked(absl::string_view witness, Revision revision) {
+  return absl::FailedPreconditionError(absl::StrCat("revision ", revision.number,
+                                                    " in the database is another one than ",
+                                                    witness, " remembers; ", kHowToAdopt));
+}
+
+absl::Status EpochUnknown(absl::string_view witness) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the database has another history than ", witness,
+                   " remembers: it is older than its last restore, or another one; ", kHowToAdopt));
+}
+
+absl::Status AnotherStore(absl::string_view witness, absl::string_view remembered,
+                          absl::string_view found) {
+  return absl::FailedPreconditionError(absl::StrCat("the database is store ", found, ", but ",
+                                                    witness, " remembers store ", remembered, "; ",
+                                                    kHowToAdopt));
 }
 
 absl::Status StoreClosing() { return absl::CancelledError("the store is closing"); }

@@ -78,6 +78,16 @@ absl::Status LeaseHeld(const Lease& held);
 absl::Status LeaseLost(const Lease& lease);
 // kNotFound: no node of that id is known.
 absl::Status NoSuchNode(absl::string_view id);
+// kFailedPrecondition: `witness` remembers revisions of this epoch up to `remembered`, but the head
+// is `head`: the history was cut short. Bring the missing part back, or adopt what is left.
+absl::Status HistoryShortened(absl::string_view witness, Revision head, Revision remembered);
+// kFailedPrecondition: the revision is there, but not the one that `witness` remembers.
+absl::Status HistoryForked(absl::string_view witness, Revision revision);
+// kFailedPrecondition: `witness` remembers an epoch that the store never had.
+absl::Status EpochUnknown(absl::string_view witness);
+// kFailedPrecondition: `witness` remembers another store than the one that is there.
+absl::Status AnotherStore(absl::string_view witness, absl::string_view remembered,
+                          absl::string_view found);
 // kCancelled: the store is shutting down.
 absl::Status StoreClosing();
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
 namespace signalbox {
@@ -18,5 +19,11 @@ struct ControlEntry {
 
   friend bool operator==(const ControlEntry&, const ControlEntry&) = default;
 };
+
+// The entry that says that an epoch has ended and its successor is of the same store: so that what
+// was remembered in it is not taken for another store's.
+inline ControlEntry EpochEnded(uint64_t epoch) {
+  return {.kind = "epoch", .subject = absl::StrCat(absl::Hex(epoch, absl::kZeroPad16))};
+}
 
 }  // namespace signalbox

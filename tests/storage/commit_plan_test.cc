@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "storage/model/record_hasher.h"
 #include "tests/storage/conformance/store_testing.h"
 
 namespace signalbox {
@@ -63,7 +64,8 @@ class Setting {
     Waiting& waiting = requests_.emplace_back();
     waiting.changes = std::move(changes);
     waiting.preconditions = std::move(preconditions);
-    waiting.request = PrepareCommit(waiting.changes, judged_on, judge, waiting.preconditions);
+    waiting.request =
+        PrepareCommit(waiting.changes, judged_on, judge, waiting.preconditions, hasher_);
     return planner->Add(waiting.request);
   }
 
@@ -78,6 +80,7 @@ class Setting {
     Preconditions preconditions;
     CommitRequest request;
   };
+  const PlainHasher hasher_;
   std::deque<Waiting> requests_;
 };
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "storage/limits.h"
+#include "storage/model/record_hasher.h"
 #include "tests/storage/conformance/store_testing.h"
 
 namespace signalbox {
@@ -74,8 +75,8 @@ class Callers {
   void Add(std::string message = "", size_t bytes = 0) {
     Caller& caller = callers_.emplace_back();
     caller.changes.message = std::move(message);
-    caller.request =
-        PrepareCommit(caller.changes, Revision{0}, testing::AcceptAll(), caller.preconditions);
+    caller.request = PrepareCommit(caller.changes, Revision{0}, testing::AcceptAll(),
+                                   caller.preconditions, hasher_);
     caller.request.bytes = bytes;
     caller.thread = std::thread([this, &caller] { caller.result = queue_.Submit(caller.request); });
     if (callers_.size() == 1) {
@@ -101,6 +102,7 @@ class Callers {
     std::thread thread;
   };
 
+  const PlainHasher hasher_;
   Writer* const writer_;
   CommitQueue queue_;
   std::deque<Caller> callers_;

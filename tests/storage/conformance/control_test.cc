@@ -174,7 +174,10 @@ TEMPLATE_LIST_TEST_CASE("an epoch starts with an entry and an event, and the his
   CHECK(after->epoch != before.epoch);
   CHECK(after->revision == before.revision);
   CHECK(after->digest == before.digest);
-  CHECK(store->ControlSince(0)->front().kind == "epoch");
+  const auto entries = store->ControlSince(0);
+  REQUIRE(entries->size() == 1);
+  CHECK(entries->front().kind == "epoch");
+  CHECK(entries->front().subject == EpochEnded(before.epoch).subject);
   CHECK(NamesAtHead(*store) == Texts{"a"});
   MustCommit(*store, Changes({Cluster("b")}));
   const auto changes = store->ChangesSince(Revision{0});
