@@ -19,6 +19,10 @@ inline constexpr absl::Duration kPostgresDialOthers = absl::Milliseconds(400);
 inline constexpr absl::Duration kPostgresReadSilence = absl::Seconds(40);
 inline constexpr absl::Duration kPostgresWriteSilence = absl::Seconds(8);
 
+// The same of a migration's statements: a large table takes its time. TCP notices a host that is
+// gone.
+inline constexpr absl::Duration kPostgresMigrationSilence = absl::Hours(6);
+
 // How long a COMMIT may take, a synchronous standby included. Then its outcome is unknown; it is
 // never cancelled, since that would make it look done.
 inline constexpr absl::Duration kPostgresCommit = absl::Seconds(10);

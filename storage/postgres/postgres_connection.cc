@@ -59,9 +59,9 @@ int PollMilliseconds(absl::Duration left) {
 
 absl::StatusOr<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(
     const Options& options) {
-  SB_ASSIGN_OR_RETURN(
-      DialledPostgres dialled,
-      DialPostgres(options.conninfo, options.application_name, options.server == Server::kAny));
+  SB_ASSIGN_OR_RETURN(DialledPostgres dialled,
+                      DialPostgres(options.conninfo, options.application_name,
+                                   options.server == Server::kAny, options.longest_dial));
   return std::unique_ptr<PostgresConnection>(new PostgresConnection(options, std::move(dialled)));
 }
 

@@ -100,6 +100,7 @@ class PostgresConnection {
 
   // Longest silence of the server while an answer is due.
   void set_silence(absl::Duration silence) { silence_ = silence; }
+  absl::Duration silence() const { return silence_; }
 
   int timeline() const { return timeline_; }
   int server_version() const { return server_version_; }

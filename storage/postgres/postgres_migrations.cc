@@ -9,6 +9,7 @@
 #include "migrations/postgres/queue/postgres_queue_migrations.h"
 #include "migrations/postgres/telemetry/postgres_telemetry_migrations.h"
 #include "storage/migrator/errors.h"
+#include "storage/postgres/limits.h"
 
 namespace signalbox {
 namespace {
@@ -84,6 +85,12 @@ const Area& Of(PostgresArea area) {
 
 }  // namespace
 
+std::vector<PostgresArea> PostgresAreas() {
+  std::vector<PostgresArea> areas;
+  for (const Area& one : kAreas) areas.push_back(one.area);
+  return areas;
+}
+
 absl::string_view PostgresAreaName(PostgresArea area) { return Of(area).name; }
 
 std::vector<Migration> PostgresMigrations(PostgresArea area) {
@@ -144,8 +151,11 @@ absl::Status PostgresMigrationTarget::Locked(Step step) {
     const absl::StatusOr<int> version = Begin();
     status = version.status();
     if (status.ok()) {
-      SB_RETURN_IF_ERROR(step(*version));
-      return connection_->Commit({});
+      const absl::Duration silence = connection_->silence();
+      connection_->set_silence(limits::kPostgresMigrationSilence);
+      status = step(*version);
+      connection_->set_silence(silence);
+      return status.ok() ? connection_->Commit({}) : status;
     }
     if (!absl::IsAborted(status)) break;
   }

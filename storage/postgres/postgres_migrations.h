@@ -15,6 +15,8 @@ namespace signalbox {
 // The areas, each a schema of its name with migrations of its own.
 enum class PostgresArea { kConfig, kAudit, kQueue, kTelemetry };
 
+// All of them.
+std::vector<PostgresArea> PostgresAreas();
 // "config".
 absl::string_view PostgresAreaName(PostgresArea area);
 

@@ -1,5 +1,6 @@
 #include "storage/postgres/postgres_params.h"
 
+#include <limits>
 #include <utility>
 
 namespace signalbox {
@@ -32,7 +33,13 @@ std::string Int64(int64_t value) {
   return bytes;
 }
 
+// What PostgreSQL cannot say of a time is infinitely far away.
 std::string Microseconds(absl::Time time) {
+  constexpr int64_t kEnd = 9223371331200000000;    // in the year 294276
+  constexpr int64_t kStart = -211813488000000000;  // 4714 BC
+  const absl::Time epoch = absl::FromUnixSeconds(kEpochSeconds);
+  if (time >= epoch + absl::Microseconds(kEnd)) return Int64(std::numeric_limits<int64_t>::max());
+  if (time < epoch + absl::Microseconds(kStart)) return Int64(std::numeric_limits<int64_t>::min());
   return Int64(absl::ToUnixMicros(time) - kEpochSeconds * 1000000);
 }
 

@@ -57,6 +57,8 @@ absl::StatusOr<PostgresPool::Lease> PostgresPool::Take(size_t first, size_t end)
       return dialled.status();
     }
     slots_[slot].connection = *std::move(dialled);
+    slots_[slot].connection->set_silence(slot == 0 ? limits::kPostgresWriteSilence
+                                                   : limits::kPostgresReadSilence);
   }
   return Lease(this, slot, reused);
 }

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "storage/sql.h"
 
 namespace SQLite {
 class Database;
@@ -19,12 +20,6 @@ class Statement;
 
 // For storage/sqlite and its tests only: no other room includes this.
 namespace signalbox {
-
-// A statement's text beside its name, which errors carry. Lives as long as the process.
-struct Sql {
-  const char* name;
-  const char* text;
-};
 
 // One connection to one SQLite file. All the library's exceptions and result codes end here: every
 // method gives the codes of storage/errors.h, with the statement's name and SQLite's own text. Used
