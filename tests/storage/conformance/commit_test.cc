@@ -48,8 +48,8 @@ TEMPLATE_LIST_TEST_CASE("a new store is empty at revision 0 with a name and an e
   CHECK(head->store_id.size() == 32);
   CHECK(head->epoch != 0);
   CHECK(NamesAtHead(*store).empty());
-  CHECK(store->Info().schema_version == 1);
-  CHECK(store->Info().driver.substr(0, 6) == "sqlite");
+  CHECK(store->Info().schema_version > 0);
+  CHECK(store->Info().driver == TestType::kDriver);
 }
 
 TEMPLATE_LIST_TEST_CASE("what is committed is read back whole", "[store]", StoreFixtures) {
