@@ -47,7 +47,7 @@ absl::Status CheckOutbox(const AuditCursor& after, const AuditCursor& upto,
     SB_RETURN_IF_ERROR(CheckAuditEvent(row.event));
     last = next;
   }
-  if (upto != last && !follows(upto)) {
+  if (upto != last && (upto.epoch == 0 || upto.seq < 0 || !follows(upto))) {
     return errors::OutboxOutOfOrder(
         absl::StrCat("the cursor would go back to epoch ", upto.epoch, ", row ", upto.seq));
   }
