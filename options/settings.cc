@@ -121,6 +121,7 @@ class Resolver {
         .replica_url = Text("store.replica_url"),
         .listen_url = Text("store.listen_url"),
         .slow_query = Duration("store.slow_query"),
+        .allow_fsync_off = Text("store.allow_fsync_off") == "true",
         .instances = settings_.instances,
         .production = settings_.environment == "production",
         .default_directory = base.empty() ? "" : absl::StrCat(base, "/data"),

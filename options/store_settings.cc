@@ -40,6 +40,7 @@ class StoreParser {
 
   ParsedStore Parse() && {
     parsed_.settings.slow_query = text_.slow_query;
+    parsed_.settings.allow_fsync_off = text_.allow_fsync_off;
     ParsePool();
     const bool by_fields = HasPostgresFields();
     if (!text_.url.empty() && IsPostgresUrl(text_.url)) {
@@ -218,6 +219,10 @@ class StoreParser {
               absl::StrCat("the store is SQLite, which has no poolers; leave it out, or move to "
                            "PostgreSQL: ",
                            kPostgresExample));
+    }
+    if (text_.allow_fsync_off) {
+      Problem("store.allow_fsync_off",
+              "the store is SQLite, which always flushes what it acknowledges; leave it out");
     }
     if (text_.instances > 1) {
       Problem("instances",

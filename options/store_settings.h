@@ -46,6 +46,8 @@ struct StoreSettings {
   int pool_max = 4;
   // Queries that take longer are logged.
   absl::Duration slow_query = absl::Milliseconds(100);
+  // A PostgreSQL with fsync=off is taken all the same.
+  bool allow_fsync_off = false;
 
   // Null when it is the other one.
   const SqliteSettings* sqlite() const { return std::get_if<SqliteSettings>(&backend); }
@@ -74,6 +76,7 @@ struct StoreText {
   std::string replica_url;
   std::string listen_url;
   absl::Duration slow_query = absl::Milliseconds(100);
+  bool allow_fsync_off = false;
 
   int instances = 1;
   bool production = false;

@@ -4,12 +4,10 @@
 
 namespace signalbox {
 
-void SlowQueries::OnRan(absl::string_view area, absl::string_view statement,
-                        absl::Duration took) const {
+void SlowQueries::OnRan(absl::string_view statement, absl::Duration took) const {
   if (took <= threshold()) return;
-  log::Warning(
-      "slow query",
-      {{"area", area}, {"statement", statement}, {"took", took}, {"threshold", threshold()}});
+  log::Warning("slow query",
+               {{"statement", statement}, {"took", took}, {"threshold", threshold()}});
 }
 
 }  // namespace signalbox

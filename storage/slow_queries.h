@@ -20,9 +20,8 @@ class SlowQueries {
   }
   absl::Duration threshold() const { return absl::Nanoseconds(nanoseconds_.load()); }
 
-  // The statement of this name took so long, with what it waited for. `area` is where:
-  // "config".
-  void OnRan(absl::string_view area, absl::string_view statement, absl::Duration took) const;
+  // The statement of this name took so long, with what it waited for.
+  void OnRan(absl::string_view statement, absl::Duration took) const;
 
  private:
   std::atomic<int64_t> nanoseconds_;

@@ -257,6 +257,14 @@ TEST_CASE("what needs PostgreSQL refuses SQLite and says what to set") {
                   .instances = 100}) == "");
 }
 
+TEST_CASE("a PostgreSQL with fsync=off is taken when it is meant, and SQLite has no such thing") {
+  CHECK_FALSE(MustParse({.url = "postgres://u@h/d"}).allow_fsync_off);
+  CHECK(MustParse({.url = "postgres://u@h/d", .allow_fsync_off = true}).allow_fsync_off);
+  CHECK(Problems({.url = "sqlite:///a", .allow_fsync_off = true}) ==
+        "store.allow_fsync_off: the store is SQLite, which always flushes what it acknowledges; "
+        "leave it out");
+}
+
 TEST_CASE("a replica and a listener have urls of their own") {
   const StoreSettings settings =
       MustParse({.url = "postgres://u@h/d",
