@@ -30,7 +30,8 @@ struct CheckedArea {
 // What a look through a whole store found.
 struct Verification {
   std::string location;
-  std::optional<Head> head;  // none where it cannot be read
+  std::optional<Head> head;          // none where it cannot be read
+  std::vector<std::string> key_ids;  // of the keys that something is sealed with
   std::vector<CheckedArea> areas;
   std::vector<Damage> damage;
 

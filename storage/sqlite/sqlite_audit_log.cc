@@ -168,6 +168,14 @@ const Sql& ListFor(const AuditFilter& filter) {
 
 }  // namespace
 
+absl::StatusOr<AuditChainPart> ReadAuditChainPart(SqliteConnection* connection, int64_t after,
+                                                  int count) {
+  AuditChainPart part;
+  SB_ASSIGN_OR_RETURN(part.head, ReadHeadRow(connection));
+  SB_ASSIGN_OR_RETURN(part.records, ReadAfter(connection, after, count));
+  return part;
+}
+
 absl::StatusOr<std::unique_ptr<SqliteAuditLog>> SqliteAuditLog::Create(
     std::shared_ptr<SqliteDatabase> database, const Clock* clock) {
   SB_CHECK(database != nullptr && clock != nullptr);
@@ -251,13 +259,9 @@ absl::StatusOr<std::vector<AuditRecord>> SqliteAuditLog::ListAfter(int64_t after
 
 absl::StatusOr<AuditHead> SqliteAuditLog::VerifyChain() {
   return VerifyAuditChain([this](int64_t after, int count) {
-    return ReadFrom(database_.get(),
-                    [&](SqliteConnection* connection) -> absl::StatusOr<AuditChainPart> {
-                      AuditChainPart part;
-                      SB_ASSIGN_OR_RETURN(part.head, ReadHeadRow(connection));
-                      SB_ASSIGN_OR_RETURN(part.records, ReadAfter(connection, after, count));
-                      return part;
-                    });
+    return ReadFrom(database_.get(), [&](SqliteConnection* connection) {
+      return ReadAuditChainPart(connection, after, count);
+    });
   });
 }
 

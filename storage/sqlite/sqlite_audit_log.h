@@ -9,10 +9,16 @@
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "storage/audit_batches.h"
+#include "storage/audit_chain.h"
 #include "storage/audit_log.h"
+#include "storage/sqlite/sqlite_connection.h"
 #include "storage/sqlite/sqlite_database.h"
 
 namespace signalbox {
+
+// What VerifyAuditChain asks for, in a transaction of the caller's.
+absl::StatusOr<AuditChainPart> ReadAuditChainPart(SqliteConnection* connection, int64_t after,
+                                                  int count);
 
 // The audit log in `audit.db`, or in memory. Events that were acknowledged survive the process and
 // the power, as far as the database's durability goes.

@@ -255,6 +255,7 @@ absl::StatusOr<Backup> BackUpSqlite(const SqliteBackupRequest& request) {
                             .schema_version = checked.schema_version});
   }
   backup.head = verification.head;
+  backup.key_ids = verification.key_ids;
   SB_RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(path, "/", kManifest),
                                          ToJson(backup).Pretty() + "\n", 0600));
   SB_RETURN_IF_ERROR(growing->RenameTo(backup.directory));

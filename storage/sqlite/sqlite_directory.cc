@@ -47,7 +47,9 @@ absl::StatusOr<std::shared_ptr<SqliteDirectory>> SqliteDirectory::Open(const Opt
 }
 
 SqliteDirectory::~SqliteDirectory() {
-  for (auto& [area, open] : open_) open.database->Close();
+  for (auto& [area, open] : open_) {
+    if (open.database != nullptr) open.database->Close();
+  }
 }
 
 std::string SqliteDirectory::WhatIsLeft() const {

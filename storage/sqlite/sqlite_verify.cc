@@ -11,8 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "storage/audit_chain.h"
 #include "storage/migrator/migrator.h"
+#include "storage/seal/key_id.h"
 #include "storage/sqlite/resource_rows.h"
+#include "storage/sqlite/sealing_rows.h"
+#include "storage/sqlite/sqlite_audit_log.h"
 #include "storage/sqlite/sqlite_migrations.h"
 
 namespace signalbox {
@@ -122,6 +126,8 @@ class FileCheck {
       return absl::OkStatus();
     }
     verification_->head = head->head;
+    SB_ASSIGN_OR_RETURN(const std::vector<KeyId> keys, ReadKeyIds(connection_));
+    for (const KeyId& key : keys) verification_->key_ids.push_back(key.Hex());
     SB_RETURN_IF_ERROR(Note(CheckChain(connection_, *head, std::numeric_limits<int64_t>::max()),
                             path_, verification_));
     SB_RETURN_IF_ERROR(Note(Records(*head), path_, verification_));
@@ -130,6 +136,15 @@ class FileCheck {
     SB_RETURN_IF_ERROR(
         Each(kHistoryWithoutHead, " is not at the head as its last revision made it"));
     return Each(kLabelsAstray, " cannot be found by its labels");
+  }
+
+  absl::Status Audit() {
+    SB_ASSIGN_OR_RETURN(const SqliteTransaction transaction,
+                        SqliteTransaction::Begin(connection_, SqliteTransaction::Kind::kRead));
+    return VerifyAuditChain([this](int64_t after, int count) {
+             return ReadAuditChainPart(connection_, after, count);
+           })
+        .status();
   }
 
  private:
@@ -184,9 +199,10 @@ absl::Status VerifySqliteFile(const SqliteArea& area, const std::string& path,
   SB_RETURN_IF_ERROR(look("foreign keys", check.ForeignKeys()));
   const absl::StatusOr<bool> understood = check.Schema(&checked.schema_version);
   SB_RETURN_IF_ERROR(look("schema", understood.status()));
-  if (understood.ok() && *understood && area.area == StoreArea::kConfig) {
+  const bool readable = understood.ok() && *understood;
+  if (readable && area.area == StoreArea::kConfig)
     SB_RETURN_IF_ERROR(look("chain, records", check.Config()));
-  }
+  if (readable && area.area == StoreArea::kAudit) SB_RETURN_IF_ERROR(look("chain", check.Audit()));
   verification->areas.push_back(std::move(checked));
   return absl::OkStatus();
 }

@@ -49,11 +49,7 @@ const sqlite3_io_methods kMethods = {
           const int verdict = Verdict(false, SQLITE_IOERR_TRUNCATE);
           return verdict != SQLITE_OK ? verdict : Real(f)->pMethods->xTruncate(Real(f), size);
         },
-    .xSync =
-        [](sqlite3_file* f, int flags) {
-          const int verdict = Verdict(false, SQLITE_IOERR_FSYNC);
-          return verdict != SQLITE_OK ? verdict : Real(f)->pMethods->xSync(Real(f), flags);
-        },
+    .xSync = [](sqlite3_file*, int) { return Verdict(false, SQLITE_IOERR_FSYNC); },
     .xFileSize = [](sqlite3_file* f,
                     sqlite3_int64* size) { return Real(f)->pMethods->xFileSize(Real(f), size); },
     .xLock = [](sqlite3_file* f, int level) { return Real(f)->pMethods->xLock(Real(f), level); },

@@ -6,8 +6,9 @@ namespace signalbox::testing {
 
 // SQLite's view of the disk, with failures to order: all SQLite files of the process that are
 // opened while this is installed go through it. Operations that change a file (writes, flushes,
-// truncations; for kFull only writes) are counted from 1. One at a time, for the life of the
-// process's SQLite connections made under it. Safe from any thread.
+// truncations; for kFull only writes) are counted from 1. A flush that does not fail does not reach
+// the disk either, which would only take time: nobody cuts the power here. One at a time, for the
+// life of the process's SQLite connections made under it. Safe from any thread.
 class FaultVfs {
  public:
   enum class Fault {

@@ -23,7 +23,9 @@ namespace {
 
 constexpr Sql kUserVersion = {"user_version", "PRAGMA user_version"};
 constexpr Sql kApplicationId = {"application_id", "PRAGMA application_id"};
-constexpr Sql kTables = {"tables", "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"};
+constexpr Sql kTables = {"tables",
+                         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT "
+                         "LIKE 'sqlite_%'"};
 constexpr Sql kSchema = {
     "schema", "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)"};
 constexpr Sql kLoose = {
