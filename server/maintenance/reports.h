@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "base/json.h"
+#include "server/maintenance/schemas.h"
+#include "storage/model/revision.h"
+#include "storage/upkeep.h"
+
+// What the db verbs answer, as JSON: the `data` of -o json.
+namespace signalbox {
+
+Json ToJson(const std::vector<AreaStatus>& statuses);
+Json ToJson(const SchemaChanged& changed, SchemaChange::DryRun dry_run);
+Json ToJson(const Verification& verification);
+Json ToJson(const Backup& backup);
+Json ToJson(const Head& head);
+
+}  // namespace signalbox
