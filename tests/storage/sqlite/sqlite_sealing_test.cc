@@ -25,6 +25,7 @@
 #include "storage/sqlite/sqlite_connection.h"
 #include "storage/sqlite/sqlite_resource_store.h"
 #include "tests/storage/conformance/store_testing.h"
+#include "tests/storage/sqlite/fault_vfs.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/temp_dir.h"
 
@@ -273,6 +274,39 @@ TEST_CASE("a hash key that is gone or damaged is noticed at the start", "[sqlite
     directory.Tamper(tamper);
     CHECK(directory.Open().status().code() == Code::kDataLoss);
   }
+}
+
+TEST_CASE("whichever operation of a rotation fails, every secret is read at the next start",
+          "[sqlite][seal]") {
+  const int64_t how_many = GENERATE(1, 1000000);  // once, or from then on
+  bool passed = false;
+  int64_t nth = 1;
+  for (; !passed && nth < 100; ++nth) {
+    INFO(nth);
+    Directory directory;
+    FaultVfs vfs;
+    auto store = directory.MustOpen();
+    MustCommit(*store, Changes({Secret("s", kPlain), Secret("t", "other")}));
+    vfs.FailAt(nth, FaultVfs::Fault::kError, how_many);
+    const auto rotation = store->RotateKey(ResourceStore::NewKey::kYes, Rotated());
+    passed = !vfs.Fired();
+    CHECK((rotation.ok() || rotation.status().code() == Code::kUnavailable));
+    CHECK((!passed || rotation.ok()));
+    vfs.Heal();
+    store.reset();
+
+    store = directory.MustOpen();
+    CHECK(store->Get(Secret("s", "").key)->record->body == kPlain);
+    CHECK(store->Get(Secret("t", "").key)->record->body == "other");
+    const auto again = store->RotateKey(ResourceStore::NewKey::kNo, Rotated());
+    REQUIRE(again.ok());
+    store.reset();
+    const std::vector<KeyId> ids = directory.KeyIds();
+    REQUIRE(ids.size() == 1);
+    CHECK(ids[0].Hex() == again->key_id);
+  }
+  CHECK(passed);
+  CHECK(nth > 4);  // there was something to fail
 }
 
 TEST_CASE("sealing cannot be migrated away while secrets are stored", "[sqlite][seal]") {
