@@ -178,6 +178,11 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
     const bool withheld =
         want.fragment != nullptr && refusals_.Withheld(name, want.fragment->version());
     if (withheld || hold(name, want.fragment.get(), has)) {
+      if (forced && want.fragment == nullptr && has.fragment() != nullptr) {
+        // What stays for now is told again where that is asked for.
+        pending.changes.push_back({name, has.fragment()});
+        continue;
+      }
       pending.kept_back.push_back(name);
       pending.unchanged.emplace_back(name, std::move(has));
       continue;
@@ -258,10 +263,10 @@ void Subscription::OnSentFull(const std::string& nonce, const Pending& pending, 
   in_flight_.push_back(
       {nonce, pending.changes, full, wildcard_ ? nullptr : names_, revision_, now});
   MoveSent(pending, pending.changes.size(), std::move(full));
-  // The message is the whole truth: what it does not carry the client does not have any more.
+  // The message is the whole truth: what it carries is told again, what it does not carry the
+  // client does not have any more.
   sent_ = Holding(sent_.base());
-  std::erase_if(
-      resend_, [this](const std::string& name) { return sent_.Get(name).Is(target_->Find(name)); });
+  resend_.clear();
 }
 
 void Subscription::OnNothingToTell(const Pending& pending) {
