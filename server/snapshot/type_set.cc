@@ -14,6 +14,8 @@ constexpr size_t kChunkSize = 64;
 
 bool ByName(const FragmentPtr& a, const FragmentPtr& b) { return a->name() < b->name(); }
 
+bool Before(const Reference* a, const Reference* b) { return *a < *b; }
+
 }  // namespace
 
 const TypeSetPtr& TypeSet::Empty() {
@@ -119,6 +121,19 @@ const FragmentPtr* TypeSet::FindPtr(absl::string_view name) const {
 
 std::string TypeSet::version() const {
   return absl::StrFormat("%016x%016x", absl::Uint128High64(hash_), absl::Uint128Low64(hash_));
+}
+
+bool TypeSet::Mentions(const Reference& reference) const {
+  MutexLock lock(&mu_);
+  if (mentioned_ == nullptr) {
+    auto mentioned = std::make_unique<std::vector<const Reference*>>();
+    ForEach([&](const FragmentPtr& fragment) {
+      for (const Reference& name : fragment->references().names) mentioned->push_back(&name);
+    });
+    std::sort(mentioned->begin(), mentioned->end(), Before);
+    mentioned_ = std::move(mentioned);
+  }
+  return std::binary_search(mentioned_->begin(), mentioned_->end(), &reference, Before);
 }
 
 Slice TypeSet::SotwBody() const {

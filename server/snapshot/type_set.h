@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "base/mutex.h"
 #include "server/snapshot/fragment.h"
+#include "server/types/resource_type.h"
 
 namespace signalbox {
 
@@ -55,6 +56,10 @@ class TypeSet {
     }
   }
 
+  // Whether a member mentions `reference`. The first call looks at all of them; what it finds is
+  // kept.
+  bool Mentions(const Reference& reference) const;
+
   // The SotW forms of all members, one after the other; made at the first call and kept.
   Slice SotwBody() const;
 
@@ -96,6 +101,8 @@ class TypeSet {
 
   mutable Mutex mu_;
   mutable std::shared_ptr<const std::string> sotw_body_ SB_GUARDED_BY(mu_);
+  // What members mention, sorted; it is theirs. Null before it is asked for.
+  mutable std::unique_ptr<const std::vector<const Reference*>> mentioned_ SB_GUARDED_BY(mu_);
 };
 
 template <typename Visit>

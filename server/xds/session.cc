@@ -219,6 +219,13 @@ std::string Session::ReasonToKeep(const TypeState& state) const {
   return "";
 }
 
+bool Session::GoesAtOnce(const TypeState& state, const std::string& name) const {
+  if (state.subscription->type().short_name() != kEndpoints) return false;
+  const TypeState* clusters = Find(kCluster);
+  return clusters != nullptr &&
+         clusters->subscription->target().Mentions({std::string(kEndpoints), name});
+}
+
 absl::Duration Session::WaitLimit(const Fragment* wanted) const {
   return wanted != nullptr ? context_->warm_timeout : context_->hold_max;
 }
@@ -249,7 +256,9 @@ Subscription::Pending Session::FindPending(TypeState& state, absl::Time now) {
     if (wanted != nullptr)
       return MustWait(state, name, wanted, ReasonToWait(state, *wanted, has), now);
     // That a name does not exist is told at once (XDS D4): nothing is removed by it.
-    return !has.absent() && MustWait(state, name, wanted, reason_to_keep, now);
+    if (has.absent()) return false;
+    const bool keeps = !reason_to_keep.empty() && !GoesAtOnce(state, name);
+    return MustWait(state, name, wanted, keeps ? reason_to_keep : "", now);
   };
   Subscription::Pending pending = subscription.FindPending(hold);
   std::erase_if(state.waiting, [&](const auto& waiting) {

@@ -185,6 +185,9 @@ class Session {
   std::string ReasonToWait(const TypeState& state, const Fragment& wanted, const Held& has) const;
   // For what removals of the type must wait; "" for nothing.
   std::string ReasonToKeep(const TypeState& state) const;
+  // Whether that is of no concern to the name: endpoints whose cluster stays go at once. The client
+  // may be warming that cluster, and does not acknowledge it before its endpoints are told.
+  bool GoesAtOnce(const TypeState& state, const std::string& name) const;
   absl::Duration WaitLimit(const Fragment* wanted) const;
   // Whether a name waits for `reason`, which may be "", and not too long yet.
   bool MustWait(TypeState& state, const std::string& name, const Fragment* wanted,

@@ -197,6 +197,24 @@ TEST_CASE("a set's SotW body is all its members' forms, made once", "[type_set]"
   CHECK(response.resources_size() == 3);
 }
 
+TEST_CASE("a set knows what its members mention", "[type_set]") {
+  const auto make = [](const std::string& name, std::vector<Reference> names) {
+    ResourceReferences references;
+    references.names = std::move(names);
+    return std::make_shared<const Fragment>("type.googleapis.com/t", name, "1", Sha256("1"),
+                                            std::move(references));
+  };
+  const TypeSetPtr set =
+      TypeSet::Of({make("a", {{"cluster", "x"}, {"route", "y"}}), make("b", {{"cluster", "x"}})});
+  CHECK(set->Mentions({"cluster", "x"}));
+  CHECK(set->Mentions({"route", "y"}));
+  CHECK_FALSE(set->Mentions({"cluster", "y"}));
+  const TypeSetPtr without_a = set->With({{"a", nullptr}});
+  CHECK(without_a->Mentions({"cluster", "x"}));
+  CHECK_FALSE(without_a->Mentions({"route", "y"}));
+  CHECK_FALSE(TypeSet::Empty()->Mentions({"cluster", "x"}));
+}
+
 TEST_CASE("a difference is computed once and shared", "[snapshot_diff]") {
   DiffCache cache;
   const TypeSetPtr from = SetOf({{"a", "1"}, {"b", "1"}, {"c", "1"}});
