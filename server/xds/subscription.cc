@@ -35,9 +35,10 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names,
     std::set<std::string> seen(old_names->names().begin(), old_names->names().end());
     for (const InFlight& response : in_flight_) {
       for (const Change& change : response.changes) {
-        if (seen.insert(change.name).second) under_way.emplace_back(change.name, Held::Unknown());
+        if (seen.insert(change.name).second) under_way.emplace_back(change.name, Held::Absent());
       }
     }
+    MarkUnderWay(&under_way);
     for (Holding* holding : {&sent_, &acked_}) {
       std::vector<Holding::Exception> known;
       for (const std::string& name : old_names->names()) {
@@ -70,16 +71,16 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names,
 
 void Subscription::MarkUnderWay(std::vector<Holding::Exception>* names) const {
   if (in_flight_.empty()) return;
-  std::set<absl::string_view> carried;
+  std::map<absl::string_view, bool> brought;  // or taken away, by the newest that says anything
   for (const InFlight& response : in_flight_) {
-    for (const Change& change : response.changes) carried.insert(change.name);
+    for (const Change& change : response.changes) brought[change.name] = change.fragment != nullptr;
   }
+  const TypeSetPtr& full = in_flight_.back().full;
   for (auto& [name, held] : *names) {
-    bool listed = carried.contains(name);
-    for (const InFlight& response : in_flight_) {
-      listed |= response.full != nullptr && response.full->Contains(name);
-    }
-    if (listed) held = Held::Unknown();
+    const auto change = brought.find(name);
+    const bool comes = full != nullptr ? full->Contains(name)
+                                       : change != brought.end() && change->second;
+    if (comes) held = Held::Unknown();
   }
 }
 

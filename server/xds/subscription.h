@@ -188,7 +188,7 @@ class Subscription {
   // were not answered.
   void FindCarried(const std::vector<InFlight>& taken, std::map<std::string, FragmentPtr>* carried,
                    std::set<std::string>* unanswered) const;
-  // Of those names that an unanswered response carries it is not known what the client has.
+  // What the client has under a name that an unanswered response brings is not known.
   void MarkUnderWay(std::vector<Holding::Exception>* names) const;
   // What is on trial and acknowledged by now is innocent. Returns who is guilty because nobody else
   // is left.
