@@ -46,8 +46,8 @@ absl::Status CheckRecord(const ResourceKey& key, const Record& record) {
 
 absl::Status CheckKey(const ResourceKey& key) {
   SB_RETURN_IF_ERROR(
-      CheckText("a resource's namespace", key.namespace_name, limits::kMaxNameBytes));
-  SB_RETURN_IF_ERROR(CheckText("a resource's type", key.type, limits::kMaxNameBytes));
+      CheckText("a resource's namespace", key.namespace_name, limits::kMaxScopeBytes));
+  SB_RETURN_IF_ERROR(CheckText("a resource's type", key.type, limits::kMaxScopeBytes));
   return CheckText("a resource's name", key.name, limits::kMaxNameBytes);
 }
 

@@ -11,8 +11,12 @@ namespace signalbox::limits {
 // messages over 4 MiB. Beyond it: INVALID_ARGUMENT.
 inline constexpr size_t kMaxBodyBytes = size_t{4} << 20;
 
-// A resource's name, a namespace's, a group's. Longer ones: INVALID_ARGUMENT.
+// A resource's name, a group's, an author's. Longer ones: INVALID_ARGUMENT.
 inline constexpr size_t kMaxNameBytes = 1024;
+
+// A resource's namespace or its type. With the name they are one key, and PostgreSQL's indexes take
+// keys of at most 2,704 bytes. Longer ones: INVALID_ARGUMENT.
+inline constexpr size_t kMaxScopeBytes = 256;
 
 // What a record says beside its body: targets, labels, annotations, owner and source together. As
 // much as Kubernetes gives annotations. Beyond it: INVALID_ARGUMENT.

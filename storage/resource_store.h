@@ -87,9 +87,9 @@ struct KeyRotation {
 
 // What a store is, for status and logs. Does not change while the store is open.
 struct StoreInfo {
-  std::string driver;           // "sqlite" or "sqlite (memory)"
+  std::string driver;           // "sqlite", "sqlite (memory)" or "postgres"
   std::string library_version;  // of the database's library or server, "3.53.4"
-  std::string location;         // where it is: a directory; "" in memory. Never holds a password.
+  std::string location;         // a directory, "" in memory, "db1:5432/fleet"; never a password
   int schema_version = 0;
 };
 

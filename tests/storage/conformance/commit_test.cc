@@ -322,7 +322,27 @@ TEMPLATE_LIST_TEST_CASE("what is larger than a limit is refused and what is at t
   CHECK(code(changes) == absl::StatusCode::kInvalidArgument);
   CHECK(MustReadHead(*store) == Revision{0});
 
-  changes = Changes({Cluster(std::string(limits::kMaxNameBytes, 'x'), large)});
+  for (std::string ResourceKey::*part : {&ResourceKey::namespace_name, &ResourceKey::type}) {
+    changes = Changes({Cluster("a")});
+    changes.upserts[0].key.*part = std::string(limits::kMaxScopeBytes + 1, 'x');
+    CHECK(code(changes) == absl::StatusCode::kInvalidArgument);
+  }
+
+  // Characters that an index cannot compress.
+  auto any = [state = uint32_t{1}](size_t size) mutable {
+    std::string text;
+    while (text.size() < size) {
+      state = state * 1664525 + 1013904223;
+      text.push_back(static_cast<char>('!' + (state >> 24) % 90));
+    }
+    return text;
+  };
+  Upsert largest = Cluster("", large);
+  largest.key = {.namespace_name = any(limits::kMaxScopeBytes),
+                 .type = any(limits::kMaxScopeBytes),
+                 .name = any(limits::kMaxNameBytes)};
+  changes = Changes({largest});
+  changes.author = any(limits::kMaxNameBytes);
   changes.message = std::string(limits::kMaxMessageBytes, 'x');
   changes.request_id = std::string(limits::kMaxRequestIdBytes, 'x');
   CHECK(code(changes) == absl::StatusCode::kOk);
