@@ -19,7 +19,6 @@
 #include "server/maintenance/adopt.h"
 #include "server/maintenance/reports.h"
 #include "server/maintenance/schemas.h"
-#include "storage/resource_store.h"
 #include "storage/slow_queries.h"
 #include "storage/upkeep.h"
 
@@ -60,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Offline>> OpenFor(const Context& context,
                                                  const Arguments& arguments) {
   SB_ASSIGN_OR_RETURN(const cli::LoadedOptions loaded, cli::LoadOptions(context, arguments));
   auto offline = std::make_unique<Offline>();
-  SB_ASSIGN_OR_RETURN(offline->store, OpenOfflineStore(loaded.settings.store, &offline->clock));
+  SB_ASSIGN_OR_RETURN(offline->store, OpenOfflineStore(loaded.settings, &offline->clock));
   return offline;
 }
 
@@ -234,26 +233,28 @@ ExitCode BackUp(Context& context, const Arguments& arguments) {
   return ExitCode::kDone;
 }
 
+// Who runs the command, as far as the environment says.
+std::string UserOf(const Context& context) {
+  if (context.root) return "root";
+  const auto user = context.environment->find("USER");
+  return user == context.environment->end() || user->second.empty() ? "unknown" : user->second;
+}
+
 absl::StatusOr<Head> AdoptIn(const Context& context, const Arguments& arguments) {
   SB_ASSIGN_OR_RETURN(const cli::LoadedOptions loaded, cli::LoadOptions(context, arguments));
   const SystemClock clock;
   {
     // What is not there is not made.
-    SB_ASSIGN_OR_RETURN(const OfflineStore offline,
-                        OpenOfflineStore(loaded.settings.store, &clock));
+    SB_ASSIGN_OR_RETURN(const OfflineStore offline, OpenOfflineStore(loaded.settings, &clock));
     SB_ASSIGN_OR_RETURN(const std::vector<AreaStatus> statuses, ReadSchemas(offline));
     if (statuses[0].status.version() == 0)
       return absl::NotFoundError(absl::StrCat("there is no store in ", statuses[0].where));
   }
   SystemRandom random;
   const SlowQueries slow_queries(loaded.settings.store.slow_query);
-  SB_ASSIGN_OR_RETURN(const std::unique_ptr<ResourceStore> store,
-                      OpenStore(loaded.settings, &slow_queries, &clock, &random));
-  const auto user = context.environment->find("USER");
-  return Adopt(store.get(),
-               context.root                                                  ? "root"
-               : user != context.environment->end() && !user->second.empty() ? user->second
-                                                                             : "unknown",
+  SB_ASSIGN_OR_RETURN(const Stores stores, OpenStores(loaded.settings, &slow_queries, &clock,
+                                                      &random, Witnesses::kIgnored));
+  return Adopt(stores.resources.get(), stores.audit.get(), stores.witness_file, UserOf(context),
                clock.Now());
 }
 

@@ -66,6 +66,11 @@ absl::StatusOr<Verification> CheckStore(ResourceStore* resources, AuditLog* audi
   return verification;
 }
 
+absl::StatusOr<Verification> ServerUpkeep::Verify() {
+  SB_ASSIGN_OR_RETURN(const Stores stores, open_());
+  return CheckStore(stores.resources.get(), stores.audit.get());
+}
+
 absl::StatusOr<Backup> ServerUpkeep::BackUp(const std::string&) {
   return errors::BackUpWithServerTools();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,17 +22,19 @@ absl::StatusOr<Verification> CheckStore(ResourceStore* resources, AuditLog* audi
 // server's own tools.
 class ServerUpkeep : public StoreUpkeep {
  public:
-  ServerUpkeep(std::unique_ptr<ResourceStore> resources, std::unique_ptr<AuditLog> audit)
-      : resources_(std::move(resources)), audit_(std::move(audit)) {}
+  struct Stores {
+    std::unique_ptr<ResourceStore> resources;
+    std::unique_ptr<AuditLog> audit;
+  };
 
-  absl::StatusOr<Verification> Verify() override {
-    return CheckStore(resources_.get(), audit_.get());
-  }
+  // `open` opens the stores when they are wanted.
+  explicit ServerUpkeep(std::function<absl::StatusOr<Stores>()> open) : open_(std::move(open)) {}
+
+  absl::StatusOr<Verification> Verify() override;
   absl::StatusOr<Backup> BackUp(const std::string& directory) override;
 
  private:
-  const std::unique_ptr<ResourceStore> resources_;
-  const std::unique_ptr<AuditLog> audit_;
+  const std::function<absl::StatusOr<Stores>()> open_;
 };
 
 }  // namespace signalbox

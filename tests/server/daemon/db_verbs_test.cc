@@ -62,12 +62,13 @@ class Store {
       args.insert(args.end(), {"--store.path", path()});
     std::istringstream in;
     std::ostringstream out, err;
-    const ExitCode code =
-        cli::RunApp(args, DbVerbs(),
-                    {.in = &in,
-                     .out = &out,
-                     .err = &err,
-                     .environment = {{"HOME", directory_.path()}, {"USER", "alice"}}});
+    const ExitCode code = cli::RunApp(
+        args, DbVerbs(),
+        {.in = &in,
+         .out = &out,
+         .err = &err,
+         .environment = {
+             {"HOME", directory_.path()}, {"USER", "alice"}, {"XDG_RUNTIME_DIR", "/run/u"}}});
     return {code, absl::StrReplaceAll(out.str(), {{directory_.path(), "DIR"}}),
             absl::StrReplaceAll(err.str(), {{directory_.path(), "DIR"}})};
   }

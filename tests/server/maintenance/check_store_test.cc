@@ -1,8 +1,10 @@
 #include "server/maintenance/check_store.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -13,6 +15,8 @@
 #include "storage/sqlite/sqlite_connection.h"
 #include "storage/sqlite/sqlite_directory.h"
 #include "storage/sqlite/sqlite_resource_store.h"
+#include "storage/witness.h"
+#include "storage/witness_file.h"
 #include "tests/storage/conformance/store_testing.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/temp_dir.h"
@@ -50,6 +54,8 @@ class Store {
   testing::FakeClock clock;
   std::unique_ptr<ResourceStore> resources;
   std::unique_ptr<AuditLog> audit;
+
+  std::string Join(const std::string& name) const { return directory_.Join(name); }
 
  private:
   testing::TempDir directory_;
@@ -89,26 +95,42 @@ TEST_CASE("a whole store is read through its interfaces, and damage in either ar
   }
 }
 
-TEST_CASE("a store on a server is backed up with the server's tools") {
+TEST_CASE("a store on a server is verified when asked, and backed up with the server's tools") {
   Store store;
-  store.Open();
-  ServerUpkeep upkeep(std::move(store.resources), std::move(store.audit));
-  CHECK(upkeep.Verify()->sound());
+  int opened = 0;
+  ServerUpkeep upkeep([&]() -> absl::StatusOr<ServerUpkeep::Stores> {
+    ++opened;
+    store.Open();
+    return ServerUpkeep::Stores{std::move(store.resources), std::move(store.audit)};
+  });
   const auto refused = upkeep.BackUp("/backup");
   CHECK(refused.status().code() == absl::StatusCode::kFailedPrecondition);
   CHECK(absl::StrContains(refused.status().message(), "pg_dump"));
+  CHECK(opened == 0);
+  CHECK(upkeep.Verify()->sound());
+  CHECK(opened == 1);
 }
 
-TEST_CASE("adopting starts a new epoch at the same revision, and the audit log will tell of it") {
+TEST_CASE("adopting starts a new epoch in which no witness contradicts the store") {
   Store store;
   store.Open();
   MustCommit(*store.resources, Changes({Cluster("a")}));
   const Head before = *store.resources->ReadHead();
-  const auto after = Adopt(store.resources.get(), "alice", store.clock.Now());
+  const std::string file = store.Join("last-good.json");
+  // The witness saw a revision that the store has lost.
+  Head seen = before;
+  seen.revision = Revision{7};
+  REQUIRE(WriteWitnessFile(file, seen).ok());
+  REQUIRE(!CheckWitness(store.resources.get(), *ReadWitnessFile(file)).ok());
+
+  const auto after =
+      Adopt(store.resources.get(), store.audit.get(), file, "alice", store.clock.Now());
   REQUIRE(after.ok());
   CHECK(after->epoch != before.epoch);
   CHECK(after->revision == before.revision);
   CHECK(after->digest == before.digest);
+  CHECK(CheckWitness(store.resources.get(), *ReadWitnessFile(file)).ok());
+  CHECK(ReadWitnessFile(file)->epoch == after->epoch);
   const auto rows = store.resources->ReadOutbox({}, 100);
   REQUIRE(rows.ok());
   REQUIRE(!rows->empty());
@@ -118,6 +140,16 @@ TEST_CASE("adopting starts a new epoch at the same revision, and the audit log w
   store.Close();
   store.Open();
   CHECK(CheckStore(store.resources.get(), store.audit.get())->sound());
+}
+
+TEST_CASE("a damaged witness file does not keep a store from being adopted, and is made anew") {
+  Store store;
+  store.Open();
+  const std::string file = store.Join("last-good.json");
+  std::ofstream(file) << "{";
+  REQUIRE(ReadWitnessFile(file).status().code() == absl::StatusCode::kDataLoss);
+  REQUIRE(Adopt(store.resources.get(), store.audit.get(), file, "alice", store.clock.Now()).ok());
+  CHECK(CheckWitness(store.resources.get(), *ReadWitnessFile(file)).ok());
 }
 
 }  // namespace
