@@ -358,11 +358,11 @@ absl::StatusOr<Head> SqliteResourceStore::WriteControl(const ControlEntry& entry
   SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(lease.get()));
   if (!head.has_value()) return HeadMissing();
   const uint64_t epoch = new_epoch == NewEpoch::kYes ? random_->Next() : head->head.epoch;
-  SB_ASSIGN_OR_RETURN(const Head next,
-                      AddControlEntry(lease.get(), *head, epoch,
-                                      new_epoch == NewEpoch::kYes ? EpochEnded(head->head.epoch)
-                                                                  : entry,
-                                      event, Now()));
+  SB_ASSIGN_OR_RETURN(
+      const Head next,
+      AddControlEntry(lease.get(), *head, epoch,
+                      new_epoch == NewEpoch::kYes ? EpochEnded(head->head.epoch) : entry, event,
+                      Now()));
   SB_RETURN_IF_ERROR(transaction.Commit());
   Show(next);
   return next;
