@@ -94,7 +94,7 @@ const StoredResource& CommitPlanner::Stored(const ResourceKey& key) const {
 absl::Status CommitPlanner::CheckPreconditions(const CommitRequest& request) const {
   const Preconditions& preconditions = *request.preconditions;
   if (preconditions.epoch.has_value() && *preconditions.epoch != plan_.head.epoch)
-    return errors::StoreRestored();
+    return errors::AnotherEpoch();
   if (preconditions.expected_revision.has_value() &&
       *preconditions.expected_revision != plan_.head.revision) {
     return errors::RevisionConflict(*preconditions.expected_revision, plan_.head.revision);

@@ -28,7 +28,7 @@ absl::Status JudgedOnNotKept(Revision judged_on, Revision head) {
                                          head.number, "; nothing was written"));
 }
 
-absl::Status StoreRestored() {
+absl::Status AnotherEpoch() {
   return absl::AbortedError(
       "the store was restored since this was read: its revisions are of another epoch; read it "
       "again");

@@ -22,7 +22,7 @@ absl::Status EtagConflict(const ResourceKey& key);
 absl::Status JudgedOnNotKept(Revision judged_on, Revision head);
 // kAborted: what the request says about revisions is of another epoch; nothing was written. Read
 // again, decide again.
-absl::Status StoreRestored();
+absl::Status AnotherEpoch();
 // kInvalidArgument: the request id was used for another request. Choose a new one.
 absl::Status RequestIdReused(absl::string_view request_id);
 // kNotFound: a removal names a resource that is not there; nothing was written.

@@ -71,11 +71,13 @@ absl::Status CheckNamespace(absl::string_view field, absl::string_view name) {
 }  // namespace
 
 ConfigHandler::ConfigHandler(ResourceStore* store, const Descriptors* descriptors,
-                             const TypeRegistry* registry, JudgeSource judges, Applied applied)
+                             const TypeRegistry* registry, JudgeSource judges, Admit admit,
+                             Applied applied)
     : store_(store),
       descriptors_(descriptors),
       registry_(registry),
       judges_(std::move(judges)),
+      admit_(std::move(admit)),
       applied_(std::move(applied)) {}
 
 absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Apply(
@@ -90,10 +92,13 @@ absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::JudgeAndCommit(
   SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
   SB_ASSIGN_OR_RETURN(Change change, ReadChange(*descriptors_, *registry_, request, head.epoch));
   change.changes.author = caller.author;
+  change.changes.source = caller.source;
+  change.preconditions.epoch = head.epoch;
   SB_ASSIGN_OR_RETURN(const Judging judging, judges_());
   SB_RETURN_IF_ERROR(
       AtRequestPaths(judging.judge->Check(judging.judged_on, {}, change.changes), change.changes));
   if (request.validate_only()) return Validate(change.changes, change.preconditions, judging);
+  if (admit_) SB_RETURN_IF_ERROR(admit_());
   if (caller.gone && caller.gone()) return errors::CallerGone();
   absl::StatusOr<Committed> committed =
       store_->Commit(change.changes, judging.judged_on, *judging.judge, change.preconditions);

@@ -25,15 +25,18 @@ class ConfigHandler {
   using Applied = std::function<void(const admin::v1::ApplyRequest& request, const Caller& caller,
                                      const absl::StatusOr<admin::v1::ApplyResponse>& result)>;
 
-  // All must outlive this object. `applied` may be empty.
+  // Says whether changes are taken now; asked on the caller's thread.
+  using Admit = std::function<absl::Status()>;
+
+  // All must outlive this object. `admit` and `applied` may be empty.
   ConfigHandler(ResourceStore* store, const Descriptors* descriptors, const TypeRegistry* registry,
-                JudgeSource judges, Applied applied = {});
+                JudgeSource judges, Admit admit = {}, Applied applied = {});
 
   // Judges the change by a dry run, then commits it as one revision (HOUSE section 3). With
   // validate_only it says what would have been done, and writes nothing.
   //   kInvalidArgument  the request or what would come of it; field violations name the fields
   //   kCancelled        the caller has gone; nothing was written
-  //   any               what ResourceStore::Commit gives
+  //   any               what Admit says and what ResourceStore::Commit gives
   absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request,
                                                  const Caller& caller);
 
@@ -66,6 +69,7 @@ class ConfigHandler {
   const Descriptors* const descriptors_;
   const TypeRegistry* const registry_;
   const JudgeSource judges_;
+  const Admit admit_;
   const Applied applied_;
 
   Mutex mu_;

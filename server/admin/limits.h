@@ -10,7 +10,7 @@ inline constexpr size_t kMaxViolations = 100;
 
 // Resources or nodes on one page. More asked for: as many as this.
 inline constexpr int kDefaultPageSize = 100;
-inline constexpr int kMaxPageSize = 1000;
+inline constexpr int kMaxListSize = 1000;
 
 // Bytes of resources after which a page ends: gRPC clients refuse messages over 4 MiB unless told
 // otherwise. A single resource that is larger still comes, alone.

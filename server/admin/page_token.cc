@@ -63,7 +63,7 @@ absl::StatusOr<std::vector<std::string>> ParsePageToken(absl::string_view token,
 
 absl::StatusOr<int> PageSize(int asked) {
   if (asked < 0) return InvalidFields({{"page_size", "must not be negative", ""}});
-  return asked == 0 ? limits::kDefaultPageSize : std::min(asked, limits::kMaxPageSize);
+  return asked == 0 ? limits::kDefaultPageSize : std::min(asked, limits::kMaxListSize);
 }
 
 }  // namespace signalbox

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -28,6 +29,8 @@
 #include "server/descriptors/descriptors.h"
 #include "server/fleet/fleet.h"
 #include "server/http/http_server.h"
+#include "server/jobs/audit_follower.h"
+#include "server/jobs/witness_keeper.h"
 #include "server/publish/publisher.h"
 #include "server/snapshot/snapshot_builder.h"
 #include "server/snapshot/snapshot_cache.h"
@@ -74,6 +77,18 @@ absl::string_view ResultOf(const absl::StatusOr<admin::v1::ApplyResponse>& resul
   }
 }
 
+// Logs how writing `what` goes on; `meanwhile` says what follows while it cannot be written.
+std::function<void(const absl::Status&)> ReportOf(std::string what, std::string meanwhile) {
+  return [what = std::move(what), meanwhile = std::move(meanwhile)](const absl::Status& status) {
+    if (status.ok()) {
+      log::Info("written again", {{"what", what}});
+    } else {
+      log::Error("cannot be written",
+                 {{"what", what}, {"error", status.message()}, {"meanwhile", meanwhile}});
+    }
+  };
+}
+
 }  // namespace
 
 // In the order in which each needs those before it.
@@ -87,7 +102,8 @@ struct Daemon::Parts {
   std::optional<References> references;
   std::optional<SnapshotBuilder> builder;
   std::optional<SlowQueries> slow_queries;
-  std::unique_ptr<ResourceStore> store;
+  Stores stores;
+  ResourceStore* store = nullptr;  // of `stores`
   std::optional<Telemetry> telemetry;
   std::optional<Fleet> fleet;
   SnapshotCache snapshots;
@@ -97,6 +113,8 @@ struct Daemon::Parts {
   NodeMemories memories;
   std::optional<ThreadTimers> timers;
   std::optional<Publisher> publisher;
+  std::optional<AuditFollower> audit_follower;
+  std::optional<WitnessKeeper> witness_keeper;  // none where nothing survives
   SessionContext sessions;
   StreamContext streams;
   std::optional<AdsService> ads;
@@ -125,7 +143,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.references.emplace(p.descriptors.get());
   p.builder.emplace(&p.types, &*p.references);
   p.slow_queries.emplace(settings.store.slow_query);
-  SB_ASSIGN_OR_RETURN(p.store, OpenStore(settings, &*p.slow_queries, &p.clock, &p.random));
+  SB_ASSIGN_OR_RETURN(p.stores, OpenStores(settings, &*p.slow_queries, &p.clock, &p.random));
+  p.store = p.stores.resources.get();
   const StoreInfo store_info = p.store->Info();
   log::Info("store open", {{"store", store_info.driver},
                            {"version", store_info.library_version},
@@ -134,8 +153,17 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.telemetry.emplace(&p.metrics, &p.types, &p.clock);
   p.fleet.emplace(&p.clock);
   p.timers.emplace(&p.clock);
-  p.publisher.emplace(group, p.store.get(), &*p.builder, &p.snapshots, &*p.telemetry, &p.clock);
+  p.publisher.emplace(group, p.store, &*p.builder, &p.snapshots, &*p.telemetry, &p.clock);
   SB_RETURN_IF_ERROR(p.publisher->Start());
+  p.audit_follower.emplace(p.store, p.stores.audit.get(), &p.clock,
+                           ReportOf("audit log", "changes go on without it for a while"),
+                           AuditFollower::Bounds{});
+  p.audit_follower->Start();
+  if (!p.stores.witness_file.empty()) {
+    p.witness_keeper.emplace(p.store, p.stores.witness_file, &p.clock,
+                             ReportOf(p.stores.witness_file,
+                                      "a database that lost its newest changes may go unnoticed"));
+  }
 
   p.sessions.registry = &p.types;
   p.sessions.diffs = &p.diffs;
@@ -177,20 +205,22 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
     }
     return counts;
   };
-  p.config.emplace(p.store.get(), p.descriptors.get(), &p.types,
-                   JudgeBySnapshot(&*p.builder, &p.snapshots, group, p.store.get()),
-                   [&p](const admin::v1::ApplyRequest& request, const Caller& caller,
-                        const absl::StatusOr<admin::v1::ApplyResponse>& result) {
-                     const absl::StatusOr<Revision> revision =
-                         result.ok() ? absl::StatusOr<Revision>(Revision{result->revision()})
-                                     : absl::StatusOr<Revision>(result.status());
-                     p.telemetry->OnApplied(caller.author, request.request_id(), request.message(),
-                                            ResultOf(result), revision);
-                   });
+  p.config.emplace(
+      p.store, p.descriptors.get(), &p.types,
+      JudgeBySnapshot(&*p.builder, &p.snapshots, group, p.store),
+      [&p] { return p.audit_follower->Admit(); },
+      [&p](const admin::v1::ApplyRequest& request, const Caller& caller,
+           const absl::StatusOr<admin::v1::ApplyResponse>& result) {
+        const absl::StatusOr<Revision> revision =
+            result.ok() ? absl::StatusOr<Revision>(Revision{result->revision()})
+                        : absl::StatusOr<Revision>(result.status());
+        p.telemetry->OnApplied(caller.author, request.request_id(), request.message(),
+                               ResultOf(result), revision);
+      });
   p.nodes.emplace(fleet);
   p.system.emplace(DaemonFacts{kVersion, p.started, ::getpid(), p.xds_server->address(),
                                p.http_server->address()},
-                   p.store.get(), fleet, resource_counts);
+                   p.store, fleet, resource_counts);
   p.admin_services.emplace(
       &*p.config, &*p.nodes, &*p.system,
       [&p](const grpc::ServerContext& context) { return Caller{p.users.NameOf(context.peer())}; });
@@ -227,6 +257,8 @@ Daemon::~Daemon() {
   p.http_server.reset();
   p.xds_server->Stop(absl::ZeroDuration());
   p.store->Close();
+  p.witness_keeper.reset();
+  p.audit_follower.reset();
   p.publisher.reset();
   log::Info("stopped");
 }
