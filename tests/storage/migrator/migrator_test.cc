@@ -144,6 +144,10 @@ TEST_CASE("what a later migration allows does not undo what an earlier one deman
   const Migration one = At(1, "a");
   REQUIRE(Migrator({one, At(2, "b"), At(3, "c", 1, 1)}, "", &target, &clock).Up().ok());
   CHECK(!Migrator({one}, "", &target, &clock).Status().ok());
+
+  FakeTarget other;
+  REQUIRE(Migrator({one, At(2, "b", 1, 2), At(3, "c", 1, 1)}, "", &other, &clock).Up().ok());
+  CHECK(Migrator({one}, "", &other, &clock).Status()->access == MigrationStatus::Access::kReadOnly);
 }
 
 TEST_CASE("a status says what does not fit instead of failing") {

@@ -23,6 +23,7 @@
 #include "storage/sqlite/sqlite_resource_store.h"
 #include "storage/sqlite/sqlite_upkeep.h"
 #include "tests/storage/conformance/store_testing.h"
+#include "tests/storage/sqlite/fault_vfs.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/temp_dir.h"
 
@@ -40,7 +41,7 @@ class Store {
     const auto store = Open();
     Upsert labelled = Cluster("a", std::string(20000, 'a'));
     labelled.record.labels = {{"env", "prod"}};
-    MustCommit(*store, Changes({labelled, Cluster("b")}));
+    MustCommit(*store, Changes({labelled, Cluster("b", "only b")}));
     MustCommit(*store, Changes({Cluster("c")}));
     MustCommit(*store, Changes({Cluster("d", "later")}, {ClusterKey("b")}));
   }
@@ -181,6 +182,36 @@ TEST_CASE("a damaged store is not backed up, and nothing is left of the try") {
   CHECK(EntriesIn(store.Join("new")) == 0);
 }
 
+TEST_CASE("whichever operation fails, a backup is whole or not there, and the store is as it was") {
+  testing::FaultVfs disk;
+  Store store;
+  const testing::FaultVfs::Fault fault =
+      GENERATE(testing::FaultVfs::Fault::kError, testing::FaultVfs::Fault::kFull);
+  bool passed = false;
+  int64_t nth = 1;
+  for (; !passed && nth < 2000; ++nth) {
+    const std::string target = store.Join(absl::StrCat("new/backup", nth));
+    disk.FailAt(nth, fault);
+    const auto backup = store.BackUp(target);
+    passed = !disk.Fired();
+    disk.Heal();
+    INFO(nth << ": " << backup.status().ToString());
+    CHECK(std::filesystem::exists(target) == backup.ok());
+    CHECK(EntriesIn(store.Join("new")) == (backup.ok() ? 1 : 0));
+    if (backup.ok()) {
+      CHECK(VerifySqliteBackup(target)->sound());
+      std::filesystem::remove_all(target);
+    } else {
+      const absl::StatusCode code = backup.status().code();
+      CHECK(
+          (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted));
+    }
+  }
+  CHECK(passed);
+  CHECK(nth > 10);
+  CHECK(VerifySqliteStore(store.path())->sound());
+}
+
 TEST_CASE("telemetry that is damaged does not keep the rest from being backed up") {
   Store store;
   {
@@ -200,8 +231,9 @@ TEST_CASE("a backup that was changed is found out") {
   Store store;
   const std::string target = store.Join("backup");
   REQUIRE(store.BackUp(target).ok());
-  const std::string what = GENERATE("a row", "a bit", "a missing file", "a missing config.db",
-                                    "the manifest's text", "the manifest's revision", "no files");
+  const std::string what =
+      GENERATE("a row", "a bit", "a missing file", "a missing config.db", "the manifest's text",
+               "the manifest's revision", "a file's hash", "no files");
   INFO(what);
   const std::string manifest = ReadFile(target + "/manifest.json", 1 << 20).value();
   if (what == "a row") {
@@ -219,6 +251,10 @@ TEST_CASE("a backup that was changed is found out") {
     if (what == "the manifest's text") changed = changed.substr(0, changed.size() / 2);
     if (what == "the manifest's revision")
       changed.replace(changed.find("\"revision\": 3"), 13, "\"revision\": 4");
+    if (what == "a file's hash") {
+      char& digit = changed[changed.find("\"sha256\": \"") + 12];
+      digit = digit == '0' ? '1' : '0';
+    }
     if (what == "no files") changed = R"({"format": 1})";
     std::ofstream(target + "/manifest.json") << changed;
   }
@@ -251,6 +287,7 @@ TEST_CASE("verifying names what was changed behind the store's back") {
       "UPDATE revision SET author = 'eve' WHERE number = 1",
       "DELETE FROM resource_history WHERE revision = 2", "UPDATE head SET revision = 4",
       "UPDATE body SET bytes = zeroblob(20000) WHERE length(bytes) = 20000",
+      "UPDATE body SET bytes = CAST('ONLY B' AS BLOB) WHERE bytes = CAST('only b' AS BLOB)",
       "UPDATE record SET owner = 'eve'", "DELETE FROM head", "DELETE FROM resource WHERE key = 3",
       "UPDATE resource SET changed_in = 2 WHERE changed_in = 3",
       "UPDATE resource SET record = (SELECT record FROM resource WHERE key = 1) WHERE key = 3",
