@@ -1,11 +1,17 @@
 #include "server/http/http_server.h"
 
 #include <httplib.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <deque>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -71,6 +77,112 @@ class BoundedTaskQueue : public httplib::TaskQueue {
   std::vector<std::thread> threads_;
 };
 
+// A connection's bytes. A request and its answer have one deadline, so that nobody keeps a thread
+// by sending or reading a byte now and then.
+class Connection : public httplib::Stream {
+ public:
+  explicit Connection(int fd) : fd_(fd) {}
+
+  // Waits for a request's first byte; false when none comes in time. From then on the request has
+  // its time.
+  bool AwaitRequest() {
+    deadline_ = Clock::now() + std::chrono::seconds(limits::kHttpKeepAliveSeconds);
+    if (!is_readable()) return false;
+    deadline_ = Clock::now() + std::chrono::seconds(limits::kHttpRequestSeconds);
+    return true;
+  }
+
+  bool is_readable() const override { return begin_ < end_ || Wait(POLLIN); }
+  bool is_writable() const override { return Wait(POLLOUT); }
+  ssize_t read(char* to, size_t size) override {
+    if (begin_ == end_) {
+      if (!Wait(POLLIN)) return -1;
+      const ssize_t got = ::recv(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+      if (got <= 0) return got;
+      begin_ = 0;
+      end_ = static_cast<size_t>(got);
+    }
+    const size_t taken = std::min(size, end_ - begin_);
+    std::memcpy(to, buffer_.data() + begin_, taken);
+    begin_ += taken;
+    return static_cast<ssize_t>(taken);
+  }
+  ssize_t write(const char* from, size_t size) override {
+    return Wait(POLLOUT) ? ::send(fd_, from, size, MSG_DONTWAIT | MSG_NOSIGNAL) : -1;
+  }
+  // Nothing here asks for these.
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+  socket_t socket() const override { return fd_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool Wait(short events) const {
+    pollfd wanted{fd_, events, 0};
+    while (true) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
+      const int ready = ::poll(&wanted, 1, static_cast<int>(std::max<int64_t>(left, 0)));
+      if (ready >= 0 || errno != EINTR) return ready > 0;
+    }
+  }
+
+  const int fd_;
+  Clock::time_point deadline_;
+  std::array<char, 4096> buffer_;
+  size_t begin_ = 0;  // of what was read and not taken yet
+  size_t end_ = 0;
+};
+
+bool HasBody(const httplib::Request& request) {
+  const std::string length = request.get_header_value("Content-Length");
+  return request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
+}
+
+// httplib's server, but for how a connection is served: in bounded time, and ended at once when the
+// server stops.
+class StoppableServer : public httplib::Server {
+ public:
+  // Takes no more connections nor requests; those being answered are.
+  void Stop() {
+    stop();
+    MutexLock lock(&mu_);
+    stopping_ = true;
+    for (const int fd : open_) ::shutdown(fd, SHUT_RD);
+  }
+
+ private:
+  bool process_and_close_socket(socket_t fd) override {
+    if (Open(fd)) {
+      Connection connection(fd);
+      bool closes = false;
+      for (size_t left = keep_alive_max_count_; left > 0 && !closes; --left) {
+        if (!connection.AwaitRequest()) break;
+        // Nobody knows where a request ends that cannot be read, or whose body is not.
+        bool ends = false;
+        const auto note = [&ends](const httplib::Request& request) { ends = !HasBody(request); };
+        if (!process_request(connection, left == 1, closes, note) || !ends) break;
+      }
+      MutexLock lock(&mu_);
+      open_.erase(fd);
+    }
+    ::shutdown(fd, SHUT_RDWR);
+    ::close(fd);
+    return true;
+  }
+
+  bool Open(int fd) {
+    MutexLock lock(&mu_);
+    if (!stopping_) open_.insert(fd);
+    return !stopping_;
+  }
+
+  Mutex mu_;
+  std::set<int> open_ SB_GUARDED_BY(mu_);
+  bool stopping_ SB_GUARDED_BY(mu_) = false;
+};
+
 std::string TitleOf(int status) {
   switch (status) {
     case 400:
@@ -107,7 +219,7 @@ void WriteHealth(const Health& health, httplib::Response& response) {
 }  // namespace
 
 struct HttpServer::Listener {
-  httplib::Server server;
+  StoppableServer server;
   std::thread thread;
 };
 
@@ -115,7 +227,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
                                                               HttpSources sources) {
   SB_ASSIGN_OR_RETURN(ListenAddress parsed, ParseListenAddress(address));
   auto listener = std::make_unique<Listener>();
-  httplib::Server& server = listener->server;
+  StoppableServer& server = listener->server;
 
   server.new_task_queue = [] { return new BoundedTaskQueue; };
   // Not SO_REUSEPORT, httplib's default: two daemons on one port would share its connections.
@@ -126,9 +238,6 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   });
   server.set_payload_max_length(limits::kMaxHttpBodyBytes);
-  server.set_read_timeout(limits::kHttpStallSeconds);
-  server.set_write_timeout(limits::kHttpStallSeconds);
-  server.set_keep_alive_timeout(limits::kHttpKeepAliveSeconds);
   server.set_keep_alive_max_count(limits::kHttpRequestsPerConnection);
   server.set_tcp_nodelay(true);
   server.set_default_headers(
@@ -136,10 +245,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
 
   server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
     // A body that nobody reads is followed by no request that a peer could take for another's.
-    const std::string length = request.get_header_value("Content-Length");
-    const bool has_body =
-        request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
-    if (has_body) response.set_header("Connection", "close");
+    if (HasBody(request)) response.set_header("Connection", "close");
     if (request.method == "GET" || request.method == "HEAD")
       return httplib::Server::HandlerResponse::Unhandled;
     response.set_header("Allow", "GET, HEAD");
@@ -193,7 +299,7 @@ HttpServer::HttpServer(std::unique_ptr<Listener> listener, std::string address)
     : listener_(std::move(listener)), address_(std::move(address)) {}
 
 HttpServer::~HttpServer() {
-  listener_->server.stop();
+  listener_->server.Stop();
   listener_->thread.join();
 }
 

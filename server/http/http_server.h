@@ -37,9 +37,8 @@ class HttpServer {
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address,
                                                            HttpSources sources);
 
-  // Stops taking connections, waits for the requests being served and joins all threads: at once,
-  // but for connections kept open between requests, which take up to limits::kHttpKeepAliveSeconds
-  // to be given up.
+  // Stops taking connections and requests, waits for the answers being written and joins all
+  // threads.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

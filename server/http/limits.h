@@ -19,9 +19,9 @@ inline constexpr int kHttpBacklog = 128;
 // A request's body: nothing here reads one. Beyond it: 413.
 inline constexpr size_t kMaxHttpBodyBytes = 4096;
 
-// How long a read or a write of a socket may stall, and how long an idle connection is kept, since
-// each takes a thread.
-inline constexpr int kHttpStallSeconds = 5;
+// From a request's first byte to the last of its answer, and how long an idle connection is kept,
+// since each takes a thread. Beyond it the connection is closed.
+inline constexpr int kHttpRequestSeconds = 5;
 inline constexpr int kHttpKeepAliveSeconds = 2;
 
 // Requests on one connection; then it is closed, so that nobody keeps a thread for ever.

@@ -1,8 +1,9 @@
 #include "server/http/http_server.h"
 
 #include <httplib.h>
+#include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -13,6 +14,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/listen_address.h"
 #include "server/http/limits.h"
 
@@ -26,6 +29,35 @@ bool IsWhole(const std::string& answer) {
   return head != std::string::npos && length < head &&
          answer.size() >= head + 4 + std::stoul(answer.substr(length + 16));
 }
+
+// A client's end of a connection.
+class Socket {
+ public:
+  explicit Socket(const std::string& address_text) {
+    const ListenAddress address = *ParseListenAddress(address_text);
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(address.port);
+    ::inet_pton(AF_INET, address.host.c_str(), &to.sin_addr);
+    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
+  }
+  ~Socket() { ::close(fd_); }
+
+  bool connected() const { return connected_; }
+  int fd() const { return fd_; }
+  void Send(const std::string& bytes) const {
+    ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+  // Whether bytes or the end come within `limit`.
+  bool AnythingIn(absl::Duration limit) const {
+    pollfd wanted{fd_, POLLIN, 0};
+    return ::poll(&wanted, 1, static_cast<int>(absl::ToInt64Milliseconds(limit))) > 0;
+  }
+
+ private:
+  const int fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
+  bool connected_ = false;
+};
 
 // A server on a port that the system chose, with answers that the test sets.
 class Served {
@@ -51,26 +83,21 @@ class Served {
     return httplib::Client(address.host, address.port);
   }
 
+  std::unique_ptr<Socket> Connect() const { return std::make_unique<Socket>(server->address()); }
+
   // Sends bytes as they are and returns the first answer, or what there is of it when the server
   // closes.
   std::string Raw(const std::string& request) const {
-    const ListenAddress address = *ParseListenAddress(server->address());
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(address.port);
-    ::inet_pton(AF_INET, address.host.c_str(), &to.sin_addr);
-    REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);
-    const timeval limit = {.tv_sec = 20, .tv_usec = 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    const std::unique_ptr<Socket> socket = Connect();
+    REQUIRE(socket->connected());
+    socket->Send(request);
     std::string answer;
     char buffer[4096];
-    ssize_t n;
-    while (!IsWhole(answer) && (n = ::recv(fd, buffer, sizeof(buffer), 0)) > 0) {
+    while (!IsWhole(answer) && socket->AnythingIn(absl::Seconds(20))) {
+      const ssize_t n = ::recv(socket->fd(), buffer, sizeof(buffer), 0);
+      if (n <= 0) break;
       answer.append(buffer, static_cast<size_t>(n));
     }
-    ::close(fd);
     return answer;
   }
 
@@ -180,6 +207,17 @@ TEST_CASE(
     CHECK(absl::StrContains(answer, "Connection: close\r\n"));
     CHECK_FALSE(absl::StrContains(answer, "signalbox_revision"));
   }
+  // Nor when it comes later.
+  const std::unique_ptr<Socket> socket = served.Connect();
+  socket->Send(absl::StrCat("POST /livez HTTP/1.1\r\nContent-Length: 5\r\n\r\n"));
+  REQUIRE(socket->AnythingIn(absl::Seconds(20)));
+  socket->Send(inner);
+  std::string answer;
+  char buffer[4096];
+  ssize_t n;
+  while ((n = ::recv(socket->fd(), buffer, sizeof(buffer), 0)) > 0)
+    answer.append(buffer, static_cast<size_t>(n));
+  CHECK_FALSE(absl::StrContains(answer, "signalbox_revision"));
   CHECK_FALSE(
       absl::StrContains(served.Raw("GET /livez HTTP/1.1\r\n\r\n"), "Connection: close\r\n"));
 }
@@ -212,6 +250,45 @@ TEST_CASE("more clients than threads are all served") {
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(answered == static_cast<int>(3 * limits::kHttpThreads));
+}
+
+TEST_CASE("who sends a byte now and then is cut off, and the others are served") {
+  const Served served;
+  std::vector<std::thread> threads;
+  std::atomic<int> refused = 0;
+  for (size_t i = 0; i < limits::kHttpThreads; ++i) {
+    threads.emplace_back([&] {
+      const std::unique_ptr<Socket> slow = served.Connect();
+      slow->Send("GET /livez HTTP/1.1\r\nX: ");
+      // For as long as the server listens; twice the time it should is enough to see.
+      for (int sent = 0; sent < 4 * limits::kHttpRequestSeconds; ++sent) {
+        if (!slow->AnythingIn(absl::Milliseconds(500))) {
+          slow->Send("a");
+          continue;
+        }
+        ++refused;
+        return;
+      }
+    });
+  }
+  const httplib::Result answered = served.Client().Get("/livez");
+  for (std::thread& thread : threads) thread.join();
+  CHECK(refused == static_cast<int>(limits::kHttpThreads));
+  REQUIRE(answered);
+  CHECK(answered->status == 200);
+}
+
+TEST_CASE("a server stops at once, whoever keeps a connection open") {
+  auto served = std::make_unique<Served>();
+  const std::unique_ptr<Socket> silent = served->Connect();
+  const std::unique_ptr<Socket> slow = served->Connect();
+  slow->Send("GET /livez HTTP/1.1\r\n");
+  const std::unique_ptr<Socket> idle = served->Connect();
+  idle->Send("GET /livez HTTP/1.1\r\n\r\n");
+  REQUIRE(idle->AnythingIn(absl::Seconds(20)));
+  const absl::Time begun = absl::Now();
+  served.reset();
+  CHECK(absl::Now() - begun < absl::Seconds(limits::kHttpKeepAliveSeconds) / 2);
 }
 
 TEST_CASE("a stopped server gives its port back") {
