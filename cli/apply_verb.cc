@@ -99,7 +99,7 @@ Verb ApplyVerb() {
   std::vector<Flag> flags = {
       {.name = "file",
        .value = "FILE",
-       .help = "Manifests in YAML or JSON: a file, a directory, or - for the standard input",
+       .help = "manifests in YAML or JSON: a file, a directory, or - for the standard input",
        .letter = 'f',
        .takes = Flag::Takes::kValues,
        .required = Flag::Required::kYes}};

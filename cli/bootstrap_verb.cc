@@ -138,17 +138,17 @@ Verb BootstrapEnvoyVerb() {
               "envoy.yaml",
           .flags = {{.name = "node-id",
                      .value = "ID",
-                     .help = "What the proxy calls itself",
+                     .help = "what the proxy calls itself",
                      .required = Flag::Required::kYes},
                     {.name = "group",
                      .value = "GROUP",
-                     .help = "The proxy's node.cluster (default: default)"},
+                     .help = "the proxy's node.cluster; \"default\" unless given"},
                     {.name = "xds",
                      .value = "HOST:PORT",
-                     .help = "Where discovery listens (default: 127.0.0.1:18000)"},
-                    {.name = "delta", .help = "Incremental discovery (the default)"},
-                    {.name = "sotw", .help = "State-of-the-world discovery"},
-                    {.name = "plaintext", .help = "Connect without TLS"}},
+                     .help = "where discovery listens; 127.0.0.1:18000 unless given"},
+                    {.name = "delta", .help = "incremental discovery; so unless --sotw is given"},
+                    {.name = "sotw", .help = "state-of-the-world discovery"},
+                    {.name = "plaintext", .help = "connect without TLS"}},
           .run = Run};
 }
 

@@ -73,12 +73,12 @@ std::string ShortName(absl::string_view kind, absl::string_view name) {
 
 std::vector<Flag> CommitFlags() {
   return {
-      {.name = "message", .value = "TEXT", .help = "Why, for the history", .letter = 'm'},
-      {.name = "dry-run", .help = "Validate and say what would change, but write nothing"},
-      {.name = "expect-revision", .value = "N", .help = "Refuse unless the head is revision N"},
+      {.name = "message", .value = "TEXT", .help = "why, for the history", .letter = 'm'},
+      {.name = "dry-run", .help = "validate and say what would change, but write nothing"},
+      {.name = "expect-revision", .value = "N", .help = "refuse unless the head is revision N"},
       {.name = "request-id",
        .value = "ID",
-       .help = "Makes a retry safe: the same id commits once (default: a new one)"},
+       .help = "makes a retry safe: the same id commits once; a new one unless given"},
   };
 }
 

@@ -48,7 +48,7 @@ Verb DeleteVerb() {
           .example = "signalbox delete route/old cluster/old -m 'no longer used'",
           .flags = CommitFlags(),
           .positionals = {.name = "KIND/NAME",
-                          .help = "What to remove",
+                          .help = "what to remove",
                           .at_least = 1,
                           .at_most = Positionals::kAny},
           .run = Delete};

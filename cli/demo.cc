@@ -547,10 +547,10 @@ Verb DemoVerb(std::function<std::vector<Verb>()> verbs) {
           .example = "signalbox demo\nsignalbox demo --script --envoy /usr/local/bin/envoy",
           .flags = {{.name = "envoy",
                      .value = "PATH",
-                     .help = "The Envoy to run (default: the one on PATH, else the one that "
-                             "tools/setup installed)"},
+                     .help = "the Envoy to run; the one on PATH, else the one that "
+                             "tools/setup installed, unless given"},
                     {.name = "script",
-                     .help = "End without waiting for Ctrl-C; exit 0 only if every step held"}},
+                     .help = "end without waiting for Ctrl-C; exit 0 only if every step held"}},
           .run = [verbs = std::move(verbs)](Context& context, const Arguments& arguments) {
             const InterruptGuard guard;
             const absl::Status status = Demo(&context, &arguments, verbs()).Run();

@@ -103,7 +103,7 @@ Verb GetVerb() {
       .help = "Show resources as they are stored",
       .example = "signalbox get cluster\nsignalbox get cluster/payments -o yaml",
       .positionals = {.name = "KIND[/NAME]",
-                      .help = "A kind (listener, route, cluster, endpoints), or one resource of it",
+                      .help = "a kind (listener, route, cluster, endpoints), or one resource of it",
                       .at_least = 1,
                       .at_most = Positionals::kAny},
       .run = Get};

@@ -179,7 +179,7 @@ Verb NodesGetVerb() {
           .group = Verb::Group::kFleet,
           .help = "Show one proxy, type by type",
           .example = "signalbox nodes get edge-1",
-          .positionals = {.name = "ID", .help = "The proxy's node.id", .at_least = 1, .at_most = 1},
+          .positionals = {.name = "ID", .help = "the proxy's node.id", .at_least = 1, .at_most = 1},
           .run = Get};
 }
 

@@ -139,7 +139,7 @@ Verb StatusVerb() {
           .group = Verb::Group::kFleet,
           .help = "Show the daemon, its store and the fleet in a few lines",
           .example = "signalbox status\nsignalbox status --problems",
-          .flags = {{.name = "problems", .help = "Only what is wrong, all of it"}},
+          .flags = {{.name = "problems", .help = "only what is wrong, all of it"}},
           .run = Status};
 }
 

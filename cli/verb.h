@@ -27,7 +27,7 @@ struct Flag {
   std::string name;
   // What the value is called in help: "FILE". Empty for switches.
   std::string value = "";
-  // One line, no full stop.
+  // One line that begins in lower case, no full stop; a default at its end: "; 10s unless given".
   std::string help = "";
   // The one-letter form, or 0.
   char letter = 0;
@@ -41,7 +41,7 @@ struct Flag {
 // The arguments of a verb that are no flags: "KIND/NAME", "FILE".
 struct Positionals {
   std::string name = "";  // in help; "" when the verb takes none
-  std::string help = "";
+  std::string help = "";  // as a flag's
   int at_least = 0;
   int at_most = 0;
   static constexpr int kAny = 1 << 20;

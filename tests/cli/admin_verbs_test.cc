@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
@@ -300,6 +302,28 @@ TEST_CASE("an apply that stays unavailable says how to go on") {
   CHECK(result.code == ExitCode::kUnavailable);
   CHECK_THAT(result.err, Catch::Contains("error: no store") && Catch::Contains("--request-id x"));
   CHECK(world.calls == 2);
+}
+
+// Whether it begins in lower case, or with a word of capitals: "SQLite", "TLS".
+bool BeginsLower(const std::string& text) {
+  const std::string word = text.substr(0, text.find(' '));
+  return !text.empty() && (!absl::ascii_isupper(static_cast<unsigned char>(word[0])) ||
+                           std::count_if(word.begin(), word.end(), absl::ascii_isupper) > 1);
+}
+
+TEST_CASE("the help of all verbs and flags is written alike") {
+  for (const Verb& verb : Verbs()) {
+    INFO(verb.name);
+    CHECK(absl::ascii_isupper(static_cast<unsigned char>(verb.help[0])));
+    CHECK(verb.help.back() != '.');
+    CHECK((verb.positionals.at_most == 0 || BeginsLower(verb.positionals.help)));
+    for (const Flag& flag : verb.flags) {
+      INFO(flag.name << ": " << flag.help);
+      CHECK(BeginsLower(flag.help));
+      CHECK(flag.help.back() != '.');
+      CHECK_FALSE(absl::StrContains(flag.help, "default:"));
+    }
+  }
 }
 
 TEST_CASE("the fleet and the daemon are shown over the wire") {
