@@ -4,7 +4,7 @@ import os
 import signal
 import stat
 
-from harness import Daemon, Peer, cluster, expect, http, wait_for
+from harness import Daemon, Peer, cluster, expect, http, manifests, wait_for
 
 
 def test_clean_end(t):
@@ -57,6 +57,23 @@ def test_http(t):
     wait_for(lambda: daemon.metrics().get('signalbox_resources{kind="cluster"}') == 2, "the metrics count 2 clusters")
     expect(any(name.startswith("signalbox_build_info") for name in metrics), "signalbox_build_info is missing")
     expect(http("http://%s/nowhere" % daemon.http)[0] == 404, "an unknown path is not 404")
+
+
+def test_applies_are_counted_and_logged(t):
+    """each apply is counted by how it ended, and told in one line of the log"""
+    daemon = t.daemon()
+    daemon.apply(cluster("a"))
+    daemon.apply(cluster("a"))
+    daemon.cli("apply", "-f", "-", "--expect-revision", "7", stdin=manifests(cluster("b")), expected=5)
+    counted = {name: value for name, value in daemon.metrics().items() if name.startswith("signalbox_applies_total")}
+    expect(counted == {'signalbox_applies_total{result="%s"}' % result: 1
+                       for result in ("committed", "unchanged", "conflict")}, "the counters are %s" % counted)
+
+    def told():
+        lines = [json.loads(line) for line in daemon.process.output().splitlines() if line.endswith("}")]
+        return [(line["message"], line["result"]) for line in lines if "result" in line]
+    wait_for(lambda: told() == [("applied", "committed"), ("applied", "unchanged"), ("apply refused", "conflict")],
+             lambda: "the log tells each apply once: %s" % told())
 
 
 def test_grpc_health_and_reflection(t):
