@@ -36,8 +36,7 @@ using Way = MigrationPlan::Way;
 // An option that is wrong, or a store that cannot be had.
 ExitCode Refuse(Context& context, const absl::Status& status) {
   std::string hint;
-  if (absl::IsFailedPrecondition(status))
-    hint = "a daemon that uses the store must be stopped first";
+  if (absl::IsFailedPrecondition(status)) hint = "on SQLite the daemon must be stopped first";
   if (absl::IsNotFound(status))
     hint = "`signalbox config show` shows where the store is looked for";
   return context.out->Fail({status, std::move(hint)});
@@ -175,7 +174,7 @@ ExitCode Verify(Context& context, const Arguments& arguments) {
     if (!offline.ok()) return Refuse(context, offline.status());
     verification = (*offline)->store.upkeep->Verify();
   }
-  if (!verification.ok()) return Refuse(context, verification.status());
+  if (!verification.ok()) return context.out->Fail({verification.status()});
 
   cli::Report report{.kind = "Verification", .data = ToJson(*verification)};
   if (verification->sound()) {

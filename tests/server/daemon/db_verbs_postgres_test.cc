@@ -1,0 +1,107 @@
+// The db verbs on PostgreSQL, where nothing is a file and instances may go on meanwhile.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "base/json.h"
+#include "cli/app.h"
+#include "cli/exit_code.h"
+#include "server/daemon/db_verbs.h"
+#include "tests/testing/postgres_cluster.h"
+#include "tests/testing/temp_dir.h"
+
+namespace signalbox {
+namespace {
+
+using cli::ExitCode;
+
+struct Result {
+  ExitCode code;
+  std::string out;
+  std::string err;
+  // `data` of -o json.
+  Json Data() const { return *Json::Parse(out).value().Find("data"); }
+};
+
+class Store {
+ public:
+  Store() { std::filesystem::create_directories(directory_.Join("state")); }
+
+  Result Run(std::vector<std::string> args) {
+    args.insert(args.begin(), "db");
+    args.insert(args.end(), {"--store.url", database.Url(), "--store.allow-fsync-off=true",
+                             "--state-dir", directory_.Join("state")});
+    std::istringstream in;
+    std::ostringstream out, err;
+    const ExitCode code =
+        cli::RunApp(args, DbVerbs(),
+                    {.in = &in,
+                     .out = &out,
+                     .err = &err,
+                     .environment = {{"HOME", directory_.path()}, {"XDG_RUNTIME_DIR", "/run/u"}}});
+    return {code, out.str(), err.str()};
+  }
+
+  const testing::PostgresDatabase database;
+
+ private:
+  const testing::TempDir directory_;
+};
+
+TEST_CASE("schemas are shown, brought up and taken down, and the store is verified") {
+  Store store;
+  const Result before = store.Run({"status", "-o", "json"});
+  INFO(before.err);
+  REQUIRE(before.code == ExitCode::kDone);
+  const Json areas = before.Data();
+  REQUIRE(areas.elements().size() == 4);
+  CHECK(areas.elements()[0].Find("area")->text() == "config");
+  CHECK(areas.elements()[0].Find("version")->text() == "0");
+  CHECK(!areas.elements()[0].Find("pending")->elements().empty());
+
+  // Who only looks migrates nothing.
+  const Result early = store.Run({"verify"});
+  CHECK(early.code == ExitCode::kConflict);
+  CHECK(absl::StrContains(early.err, "signalbox db migrate"));
+  CHECK(store.Run({"migrate", "--dry-run"}).code == ExitCode::kDone);
+  CHECK(store.Run({"status", "-o", "json"}).Data().elements()[3].Find("version")->text() == "0");
+
+  const Result up = store.Run({"migrate", "-o", "json"});
+  INFO(up.err);
+  CHECK(up.code == ExitCode::kDone);
+  CHECK(up.Data().Find("backup")->text().empty());
+  CHECK(!absl::StrContains(store.Run({"status"}).out, "pending"));
+
+  const Result verified = store.Run({"verify"});
+  INFO(verified.err);
+  CHECK(verified.code == ExitCode::kDone);
+  CHECK(absl::StrContains(verified.out, "is sound, at revision 0"));
+
+  CHECK(store.Run({"migrate", "down", "--area", "queue", "--target-version", "0", "--yes"}).code ==
+        ExitCode::kDone);
+  CHECK(absl::StrContains(store.Run({"status"}).out, "pending"));
+  CHECK(store.Run({"migrate", "--area", "queue"}).code == ExitCode::kDone);
+  CHECK(!absl::StrContains(store.Run({"status"}).out, "pending"));
+}
+
+TEST_CASE("a backup is left to PostgreSQL's own tools, and adopting begins an epoch") {
+  Store store;
+  REQUIRE(store.Run({"migrate"}).code == ExitCode::kDone);
+  const Result backup = store.Run({"backup", "/nowhere"});
+  CHECK(backup.code == ExitCode::kConflict);
+  CHECK(absl::StrContains(backup.err, "pg_dump"));
+
+  const Result first = store.Run({"adopt", "--yes", "-o", "json"});
+  INFO(first.err);
+  REQUIRE(first.code == ExitCode::kDone);
+  const Result second = store.Run({"adopt", "--yes", "-o", "json"});
+  REQUIRE(second.code == ExitCode::kDone);
+  CHECK(first.Data().Find("storeId")->text() == second.Data().Find("storeId")->text());
+  CHECK(first.Data().Find("epoch")->text() != second.Data().Find("epoch")->text());
+}
+
+}  // namespace
+}  // namespace signalbox
