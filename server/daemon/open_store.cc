@@ -15,6 +15,7 @@
 #include "storage/postgres/postgres_audit_log.h"
 #include "storage/postgres/postgres_resource_store.h"
 #include "storage/postgres/postgres_schemas.h"
+#include "storage/sql.h"
 #include "storage/sqlite/sqlite_areas.h"
 #include "storage/sqlite/sqlite_audit_log.h"
 #include "storage/sqlite/sqlite_directory.h"
@@ -33,8 +34,14 @@ MigrationPolicy PolicyOf(options::Migrate migrate) {
 
 std::string AppliedBy() { return absl::StrCat("signalbox ", kVersion); }
 
-absl::Status OpenSqlite(const options::Settings& settings, const Clock* clock, Random* random,
-                        Stores* stores) {
+StatementObserver ObserverOf(const SlowQueries* slow_queries) {
+  return [slow_queries](absl::string_view statement, absl::Duration took) {
+    slow_queries->OnRan(statement, took);
+  };
+}
+
+absl::Status OpenSqlite(const options::Settings& settings, const SlowQueries* slow_queries,
+                        const Clock* clock, Random* random, Stores* stores) {
   SqliteDirectory::Options options;
   options.directory = settings.store.sqlite()->directory;
   options.readers = settings.store.pool_max;
@@ -42,6 +49,7 @@ absl::Status OpenSqlite(const options::Settings& settings, const Clock* clock, R
   options.applied_by = AppliedBy();
   options.clock = clock;
   options.witness = stores->witness_file;
+  options.observer = ObserverOf(slow_queries);
   SB_ASSIGN_OR_RETURN(const std::shared_ptr<SqliteDirectory> directory,
                       SqliteDirectory::Open(options));
   for (const std::string& note : directory->notes()) log::Info(note);
@@ -62,9 +70,7 @@ absl::Status OpenPostgres(const options::Settings& settings, const SlowQueries* 
   options.applied_by = AppliedBy();
   options.migrate = PolicyOf(settings.store.migrate);
   options.fsync = settings.store.allow_fsync_off ? Fsync::kMayBeOff : Fsync::kRequired;
-  options.observer = [slow_queries](absl::string_view statement, absl::Duration took) {
-    slow_queries->OnRan(statement, took);
-  };
+  options.observer = ObserverOf(slow_queries);
   options.clock = clock;
   options.random = random;
   SB_ASSIGN_OR_RETURN(const std::shared_ptr<PostgresSchemas> schemas,
@@ -108,7 +114,7 @@ absl::StatusOr<Stores> OpenStores(const options::Settings& settings,
   if (!settings.state_dir.empty())
     stores.witness_file = absl::StrCat(settings.state_dir, "/last-good.json");
   SB_RETURN_IF_ERROR(settings.store.sqlite() != nullptr
-                         ? OpenSqlite(settings, clock, random, &stores)
+                         ? OpenSqlite(settings, slow_queries, clock, random, &stores)
                          : OpenPostgres(settings, slow_queries, clock, random, &stores));
   if (witnesses == Witnesses::kChecked) SB_RETURN_IF_ERROR(CheckWitnesses(stores));
   return stores;

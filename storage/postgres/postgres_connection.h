@@ -20,10 +20,6 @@
 // For storage/postgres and its tests only: no other room includes this.
 namespace signalbox {
 
-// Told of each statement that was answered: its name and how long that took. Called on the thread
-// that ran it; must be quick.
-using StatementObserver = std::function<void(absl::string_view name, absl::Duration took)>;
-
 // Statements that go out together and are answered together: one round trip.
 class PostgresBatch {
  public:

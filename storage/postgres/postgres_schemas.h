@@ -1,18 +1,16 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "storage/migrator/migration_policy.h"
 #include "storage/postgres/postgres_migrations.h"
+#include "storage/sql.h"
 
 namespace signalbox {
 
@@ -31,9 +29,7 @@ class PostgresSchemas {
     std::string migrate_command = "signalbox db migrate";  // for kRequire's refusal
     // Whether a server with fsync=off, which loses what it acknowledged, is taken all the same.
     enum class Fsync { kRequired, kMayBeOff } fsync = Fsync::kRequired;
-    // Told of each statement that was answered, from several threads at once: its name and how
-    // long that took. May be null.
-    std::function<void(absl::string_view name, absl::Duration took)> observer;
+    StatementObserver observer;
     const Clock* clock = nullptr;  // must outlive this object
     Random* random = nullptr;      // must outlive this object
   };

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "storage/errors.h"
 
@@ -164,6 +165,7 @@ SqliteQuery::SqliteQuery(SqliteConnection* connection, const Sql& sql)
 
 SqliteQuery::~SqliteQuery() {
   if (statement_ == nullptr) return;
+  if (took_.count() > 0) connection_->observer_(sql_.name, absl::FromChrono(took_));
   statement_->tryReset();  // repeats the error of the last step, which is in status_
   try {
     statement_->clearBindings();
@@ -204,7 +206,11 @@ SqliteQuery& SqliteQuery::BindNull(int index) {
 
 bool SqliteQuery::Step() {
   if (!status_.ok()) return false;
+  const bool observed = connection_->observer_ != nullptr;
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point began = observed ? Clock::now() : Clock::time_point();
   const int code = statement_->tryExecuteStep();
+  if (observed) took_ += Clock::now() - began;
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) status_ = connection_->Failed(sql_.name, code);
   return false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,6 +45,9 @@ class SqliteConnection {
   ~SqliteConnection();
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
+
+  // From now on `observer` is told of each statement.
+  void Observe(StatementObserver observer) { observer_ = std::move(observer); }
 
   // Runs one statement that binds nothing, to its end; rows are left out.
   absl::Status Execute(const Sql& sql);
@@ -99,6 +103,7 @@ class SqliteConnection {
   const std::unique_ptr<SQLite::Database> database_;
   // By the text's address.
   std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> prepared_;
+  StatementObserver observer_;
   int64_t log_frames_ = 0;
   bool log_written_ = false;
   bool io_failed_ = false;
@@ -146,6 +151,7 @@ class SqliteQuery {
   const Sql sql_;
   SQLite::Statement* statement_ = nullptr;
   absl::Status status_;
+  std::chrono::nanoseconds took_{0};  // in SQLite, where somebody wants to know
 };
 
 // A transaction that is rolled back at the end of the scope unless it was committed.

@@ -252,6 +252,7 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteDatabase::OpenConnection
     SB_RETURN_IF_ERROR(CheckOwner(connection.get(), options_.application_id, options_.path));
   SB_RETURN_IF_ERROR(ApplySettings(connection.get(), options_, access));
   connection->WatchLog();
+  connection->Observe(options_.observer);
   return connection;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "storage/sql.h"
 #include "storage/sqlite/sqlite_connection.h"
 
 namespace signalbox {
@@ -28,6 +29,7 @@ class SqliteDatabase {
     int application_id = 0;  // what tells our file from others (SQLite's header field)
     int readers = 2;         // connections that read, for a file
     Durability durability = Durability::kFull;
+    StatementObserver observer;
   };
 
   // Opens the file, which is made when missing, with mode 0600; the directory must exist. Every

@@ -71,7 +71,8 @@ absl::Status SqliteDirectory::CheckNothingLost() const {
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDirectory::OpenFile(const SqliteArea& area) {
   SqliteDatabase::Options file = {.application_id = area.application_id,
                                   .readers = options_.readers,
-                                  .durability = area.durability};
+                                  .durability = area.durability,
+                                  .observer = options_.observer};
   if (in_memory()) return SqliteDatabase::Open(file);
   file.path = PathOf(area, options_.directory);
   absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(file);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "storage/migrator/migration_policy.h"
+#include "storage/sql.h"
 #include "storage/sqlite/directory_lock.h"
 #include "storage/sqlite/sqlite_areas.h"
 #include "storage/sqlite/sqlite_database.h"
@@ -28,6 +29,7 @@ class SqliteDirectory : public std::enable_shared_from_this<SqliteDirectory> {
     const Clock* clock = nullptr;  // must outlive this object
     // A file elsewhere that exists only where a store was: the last-good file. "" for none.
     std::string witness;
+    StatementObserver observer;
   };
 
   // Takes the directory's lock, opens and checks the files, and brings their schemas up to date or

@@ -119,9 +119,10 @@ class Process:
 class Daemon:
     """`signalbox serve` with its state in one folder of the test; may be started again after it ended."""
 
-    def __init__(self, test, name, arguments=()):
+    def __init__(self, test, name, arguments=(), url=None):
         self.test = test
         self.name = name
+        self.url = url  # of the store; None: SQLite in `store`
         self.folder = os.path.join(test.folder, name)
         os.makedirs(self.folder)
         self.socket = os.path.join(self.folder, "admin.sock")
@@ -134,8 +135,15 @@ class Daemon:
             f.write("")
         self.process = None
 
+    def store_flags(self):
+        """What says where the store is, to `serve` and the db verbs."""
+        if self.url is None:
+            return ["--store.path", self.store]
+        return ["--store.url", self.url, "--store.migrate", "auto", "--state_dir", os.path.join(self.folder, "state"),
+                "--store.allow_fsync_off", "true"]
+
     def command(self):
-        return [self.test.binary, "serve", "--config", self.config, "--store.path", self.store,
+        return [self.test.binary, "serve", "--config", self.config, *self.store_flags(),
                 "--admin.socket", self.socket, "--xds.listen", self.xds, "--http.listen", self.http, *self.arguments]
 
     def start(self):
@@ -179,6 +187,54 @@ class Daemon:
 
     def revision(self):
         return int(json.loads(self.cli("status", "-o", "json").stdout)["data"].get("head", {}).get("revision", 0))
+
+
+class Postgres:
+    """A PostgreSQL of the test's own, reached through a Unix socket; ends with the test."""
+
+    PROGRAMS = "/usr/lib/postgresql/15/bin"
+    NOBODY = 65534
+
+    def __init__(self, test):
+        self.test = test
+        self.folder = tempfile.mkdtemp(prefix="sb-pg.")
+        test.folders.append(self.folder)
+        self.data = os.path.join(self.folder, "data")
+        if os.geteuid() == 0:
+            os.chown(self.folder, self.NOBODY, self.NOBODY)
+        made = subprocess.run(
+            self._command("initdb", "--no-sync", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US", "-E",
+                          "UTF8", "-A", "trust", "-U", "signalbox", "-D", self.data),
+            capture_output=True, text=True, cwd="/")
+        expect(made.returncode == 0, "initdb: " + made.stderr)
+        self.start()
+        subprocess.run([os.path.join(self.PROGRAMS, "createdb"), "-h", self.folder, "-U", "signalbox", "fleet"],
+                       check=True, cwd="/")
+
+    @property
+    def url(self):
+        return "postgresql://signalbox@/fleet?host=" + self.folder
+
+    def start(self):
+        self.process = self.test.spawn("postgres", self._command(
+            "postgres", "-D", self.data, "-c", "listen_addresses=", "-c", "unix_socket_directories=" + self.folder,
+            "-c", "fsync=off"))
+        ready = [os.path.join(self.PROGRAMS, "pg_isready"), "-q", "-h", self.folder]
+        wait_for(lambda: subprocess.run(ready, cwd="/").returncode == 0, "PostgreSQL answers", 30)
+
+    def query(self, sql):
+        """The lines of the answer, columns separated by "|"."""
+        result = subprocess.run(
+            [os.path.join(self.PROGRAMS, "psql"), "-h", self.folder, "-U", "signalbox", "-d", "fleet", "-AtXq", "-c", sql],
+            capture_output=True, text=True, cwd="/")
+        expect(result.returncode == 0, "%s: %s" % (sql, result.stderr))
+        return result.stdout.splitlines()
+
+    def _command(self, program, *arguments):
+        path = os.path.join(self.PROGRAMS, program)
+        expect(os.path.exists(path), "%s is missing: run tools/setup" % path)
+        as_nobody = ["setpriv", "--reuid=%d" % self.NOBODY, "--regid=%d" % self.NOBODY, "--clear-groups"]
+        return [*(as_nobody if os.geteuid() == 0 else []), path, *arguments]
 
 
 class Envoy:
@@ -303,6 +359,7 @@ class Test:
         self.random = random.Random(seed)
         self.folder = tempfile.mkdtemp(prefix="signalbox-test.")
         self.processes = []
+        self.folders = [self.folder]  # removed at the end
 
     def tool(self, name):
         """A binary of tests/integration, beside the daemon's in Bazel's output folder."""
@@ -333,8 +390,8 @@ class Test:
             " ".join(arguments), result.returncode, expected, result.stdout[-2000:], result.stderr[-2000:]))
         return result
 
-    def daemon(self, name="daemon", arguments=()):
-        return Daemon(self, name, arguments).start()
+    def daemon(self, name="daemon", arguments=(), url=None):
+        return Daemon(self, name, arguments, url).start()
 
     def upstreams(self, *names):
         """Name -> port of HTTP servers that answer with their names."""
@@ -354,7 +411,8 @@ class Test:
         for process in reversed(self.processes):
             process.kill()
         if not keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            for folder in self.folders:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def manifests(*resources):

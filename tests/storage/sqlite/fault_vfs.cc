@@ -120,4 +120,6 @@ void FaultVfs::Heal() { fail_from = std::numeric_limits<int64_t>::max(); }
 
 bool FaultVfs::Fired() const { return fired; }
 
+int64_t FaultVfs::Counted() const { return operations; }
+
 }  // namespace signalbox::testing

@@ -30,6 +30,8 @@ class FaultVfs {
   void Heal();
   // Whether an operation has failed since FailAt.
   bool Fired() const;
+  // The operations since FailAt.
+  int64_t Counted() const;
 };
 
 }  // namespace signalbox::testing

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "storage/sqlite/sqlite_connection.h"
 #include "tests/testing/temp_dir.h"
 
@@ -167,6 +168,31 @@ TEST_CASE("in memory one connection does everything, for one user at a time") {
   }
   CHECK(Read(*database->Reader(), "SELECT count(*) FROM t") == "1");
   CHECK(database->SizeBytes().value() > 1'000'000);
+}
+
+TEST_CASE("each statement is told by name, with the time it took") {
+  testing::TempDir directory;
+  std::vector<std::string> told;
+  absl::Duration insert;
+  const auto database =
+      SqliteDatabase::Open({.path = directory.Join("t.db"),
+                            .application_id = 7,
+                            .observer = [&](absl::string_view name, absl::Duration took) {
+                              told.emplace_back(name);
+                              if (name == "insert") insert = took;
+                            }});
+  REQUIRE(database.ok());
+  told.clear();
+  const auto lease = (*database)->Writer();
+  REQUIRE(lease->get()->Execute(kMakeTable).ok());
+  REQUIRE(lease->get()->Execute(kInsert).ok());
+  {
+    SqliteQuery query(lease->get(), kCount);
+    CHECK(query.Step());
+    CHECK_FALSE(query.Step());
+  }
+  CHECK(told == std::vector<std::string>{"make", "insert", "count"});
+  CHECK(insert > absl::ZeroDuration());
 }
 
 }  // namespace

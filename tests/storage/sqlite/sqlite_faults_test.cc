@@ -1,9 +1,12 @@
 // A disk that fails operation 1, 2, 3, ... until a whole life of the store passes: each failure
 // leaves what the next start accepts, with everything that was acknowledged.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -47,55 +50,94 @@ ChangeSet Numbered(int i) {
   return changes;
 }
 
+// What became of the changes of a store's life.
+struct Outcome {
+  std::map<int, Revision> acknowledged;
+  std::vector<int> unknown;
+};
+
+// Opens the store and changes it twice, as far as the disk lets it.
+Outcome Live(Disk* disk) {
+  Outcome outcome;
+  const auto store = disk->Open();
+  if (!store.ok()) return outcome;
+  for (int i = 0; i < 2; ++i) {
+    const auto committed = CommitOnHead(**store, Numbered(i));
+    if (committed.ok()) {
+      outcome.acknowledged[i] = committed->revision;
+    } else {
+      const absl::StatusCode code = committed.status().code();
+      REQUIRE(
+          (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted));
+      if (code == absl::StatusCode::kUnavailable) outcome.unknown.push_back(i);
+    }
+  }
+  // Reads go on, whatever the writer met.
+  CHECK((*store)->LoadHead().ok());
+  return outcome;
+}
+
+// The disk is well again: everything that was acknowledged is there, and nothing that nobody sent.
+void CheckNextLife(Disk* disk, const Outcome& before) {
+  const auto store = disk->Open();
+  REQUIRE(store.ok());
+  const Revision head = testing::MustReadHead(**store);
+  CHECK(head.number >= static_cast<int64_t>(before.acknowledged.size()));
+  CHECK(head.number <= static_cast<int64_t>(before.acknowledged.size() + before.unknown.size()));
+  CHECK((*store)->ChangesSince(Revision{0})->size() == static_cast<size_t>(head.number));
+  CHECK((*store)->LoadHead()->resources.size() == static_cast<size_t>(head.number));
+  for (int i = 0; i < 2; ++i) {
+    const auto again = CommitOnHead(**store, Numbered(i));
+    REQUIRE(again.ok());
+    if (before.acknowledged.count(i) == 0) continue;
+    CHECK(again->outcome == Committed::Outcome::kRepeated);
+    CHECK(again->revision == before.acknowledged.at(i));
+  }
+  CHECK(testing::MustReadHead(**store) == Revision{2});
+}
+
+// The operations of a life that are to fail: the first 40 of `total` and 20 drawn from the rest.
+// With SIGNALBOX_LONG set, all of them.
+std::vector<int64_t> Moments(int64_t total) {
+  std::vector<int64_t> moments;
+  const bool all = std::getenv("SIGNALBOX_LONG") != nullptr;
+  for (int64_t nth = 1; nth <= (all ? total : std::min<int64_t>(total, 40)); ++nth) {
+    moments.push_back(nth);
+  }
+  if (all || total <= 40) return moments;
+  std::mt19937 random(Catch::rngSeed());
+  for (int i = 0; i < 20; ++i) {
+    moments.push_back(std::uniform_int_distribution<int64_t>(41, total)(random));
+  }
+  return moments;
+}
+
+constexpr int64_t kNever = int64_t{1} << 60;
+
 TEST_CASE("whichever operation fails, what was acknowledged is there at the next start") {
   const FaultVfs::Fault fault = GENERATE(FaultVfs::Fault::kError, FaultVfs::Fault::kFull);
   const int64_t how_many = GENERATE(1, 1000000);  // once, or from then on
-  const int64_t step = how_many == 1 ? 1 : 5;
-  bool passed = false;
-  int64_t nth = 1;
-  for (; !passed && nth < 1000; nth += step) {
+  Disk healthy;
+  healthy.vfs.FailAt(kNever, fault);
+  CHECK(Live(&healthy).acknowledged.size() == 2);
+  const int64_t total = healthy.vfs.Counted();
+  REQUIRE(total > 40);
+  int fired = 0;
+  for (const int64_t nth : Moments(total)) {
+    INFO("operation " << nth << " of " << total << ", seed " << Catch::rngSeed());
     Disk disk;
     disk.vfs.FailAt(nth, fault, how_many);
-    std::map<int, Revision> acknowledged;
-    std::vector<int> unknown;
-    if (auto store = disk.Open(); store.ok()) {
-      for (int i = 0; i < 2; ++i) {
-        const auto committed = CommitOnHead(**store, Numbered(i));
-        if (committed.ok()) {
-          acknowledged[i] = committed->revision;
-        } else {
-          const absl::StatusCode code = committed.status().code();
-          REQUIRE((code == absl::StatusCode::kUnavailable ||
-                   code == absl::StatusCode::kResourceExhausted));
-          if (code == absl::StatusCode::kUnavailable) unknown.push_back(i);
-        }
-      }
-      // Reads go on, whatever the writer met.
-      CHECK((*store)->LoadHead().ok());
+    const Outcome outcome = Live(&disk);
+    if (disk.vfs.Fired()) {
+      ++fired;
+    } else {
+      CHECK(outcome.acknowledged.size() == 2);
     }
-    passed = !disk.vfs.Fired();
     disk.vfs.Heal();
-
-    auto store = disk.Open();
-    REQUIRE(store.ok());
-    const Revision head = testing::MustReadHead(**store);
-    CHECK(head.number >= static_cast<int64_t>(acknowledged.size()));
-    CHECK(head.number <= static_cast<int64_t>(acknowledged.size() + unknown.size()));
-    CHECK((*store)->ChangesSince(Revision{0})->size() == static_cast<size_t>(head.number));
-    CHECK((*store)->LoadHead()->resources.size() == static_cast<size_t>(head.number));
-    for (int i = 0; i < 2; ++i) {
-      const auto again = CommitOnHead(**store, Numbered(i));
-      REQUIRE(again.ok());
-      if (acknowledged.count(i) != 0) {
-        CHECK(again->outcome == Committed::Outcome::kRepeated);
-        CHECK(again->revision == acknowledged[i]);
-      }
-    }
-    CHECK(testing::MustReadHead(**store) == Revision{2});
+    CheckNextLife(&disk, outcome);
   }
-  CHECK(passed);
-  INFO(nth);
-  CHECK(nth > 10);  // there was something to fail
+  // The last operations are those of a thread and may not come.
+  CHECK(fired >= 40);
 }
 
 TEST_CASE(
