@@ -140,7 +140,7 @@ class Daemon:
         if self.url is None:
             return ["--store.path", self.store]
         return ["--store.url", self.url, "--store.migrate", "auto", "--state_dir", os.path.join(self.folder, "state"),
-                "--store.allow_fsync_off", "true"]
+                "--store.allow_fsync_off"]
 
     def command(self):
         return [self.test.binary, "serve", "--config", self.config, *self.store_flags(),

@@ -3,7 +3,7 @@ import json
 import os
 import shutil
 
-from harness import (Daemon, Envoy, Postgres, Traffic, cluster, endpoints, expect, free_port, http, listener, route,
+from harness import (Envoy, Postgres, Traffic, cluster, endpoints, expect, free_port, http, listener, route,
                      wait_for)
 
 FILES = ("config.db", "config.db-wal", "config.db-shm")
@@ -135,8 +135,9 @@ def test_postgres_away(t):
 def test_two_daemons(t):
     """two daemons on one PostgreSQL: a change through one reaches an Envoy at the other, which may move between them"""
     database = Postgres(t)
-    one = t.daemon("one", url=database.url)
-    two = t.daemon("two", url=database.url)
+    key = ["--secrets.key_file", os.path.join(t.folder, "secrets.key")]  # all instances need the same one
+    one = t.daemon("one", arguments=key, url=database.url)
+    two = t.daemon("two", arguments=key, url=database.url)
     ports = t.upstreams("blue", "green")
     port = free_port()
     one.apply(endpoints("web", ports["blue"]), cluster("web"), route("web", "web"), listener("web", port, "web"))
@@ -145,9 +146,10 @@ def test_two_daemons(t):
     traffic.wait_until("blue")
     traffic.change(lambda: one.apply(endpoints("web", ports["green"])), "blue", "green")
 
-    # Without LISTEN the poll brings it.
-    database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                   "WHERE query ILIKE 'listen%' OR query ILIKE '%LISTEN%' AND pid <> pg_backend_pid()")
+    # With LISTEN cut the poll brings it.
+    cut = database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                         "WHERE application_name = 'signalbox listener'")
+    expect(cut == ["t", "t"], "of two listeners %s were cut" % cut)
     traffic.change(lambda: one.apply(endpoints("web", ports["blue"])), "green", "blue")
     wait_for(lambda: one.revision() == two.revision() == 3, "both are at revision 3")
 
@@ -169,7 +171,7 @@ def test_two_daemons(t):
 
 def test_slow_statement(t):
     """a statement that takes longer than the threshold is logged by its name, on both backends"""
-    for name, url in (("sqlite", None), ("postgres", Postgres(t).url)):
+    for name, url in (("on-sqlite", None), ("on-postgres", Postgres(t).url)):
         daemon = t.daemon(name, arguments=["--store.slow_query", "1ns"], url=url)
         daemon.apply(cluster("a"))
         lines = [json.loads(line) for line in daemon.process.output().splitlines() if line.startswith("{")]
