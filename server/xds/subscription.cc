@@ -78,8 +78,8 @@ void Subscription::MarkUnderWay(std::vector<Holding::Exception>* names) const {
   const TypeSetPtr& full = in_flight_.back().full;
   for (auto& [name, held] : *names) {
     const auto change = brought.find(name);
-    const bool comes = full != nullptr ? full->Contains(name)
-                                       : change != brought.end() && change->second;
+    const bool comes =
+        full != nullptr ? full->Contains(name) : change != brought.end() && change->second;
     if (comes) held = Held::Unknown();
   }
 }
@@ -212,14 +212,16 @@ TypeSetPtr Subscription::FullState(const Pending& pending) const {
       edit(name, want.fragment);
       continue;
     }
-    // It stays as the client has it. Where that is not known and it may have something, leaving the
-    // name out would delete it, which is worse than sending what was refused once more (XDS W8).
+    // It stays as the client has it. Where that is not known and it may have something, if only by
+    // what is under way, leaving the name out would delete it, which is worse than sending what was
+    // refused once more (XDS W8).
     const Held good = LastGood(name);
+    const bool comes = !in_flight_.empty() && in_flight_.back().full->Contains(name);
     if (has.fragment() != nullptr) {
       edit(name, has.fragment());
     } else if (good.fragment() != nullptr) {
       edit(name, good.fragment());
-    } else if (!good.unknown() || (want.left_out && !want.may_hold)) {
+    } else if ((!good.unknown() && !comes) || (want.left_out && !want.may_hold)) {
       edit(name, nullptr);
     }
   }
