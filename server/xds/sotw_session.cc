@@ -101,7 +101,6 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   NameSetPtr interned = context().names->Intern(std::move(names));
   if (first || wildcard != subscription.wildcard() || interned.get() != &subscription.names()) {
     subscription.SetInterest(wildcard, std::move(interned), {});
-    state.refused_versions.clear();
   }
   if (first || afresh) {
     const bool full_state = subscription.type().full_state_in_sotw();
@@ -112,7 +111,6 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
       Recall(subscription);
     } else {
       subscription.ResendAll();
-      state.refused_versions.clear();
     }
   }
   return absl::OkStatus();
@@ -138,7 +136,9 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription,
     std::string wanted = RestrictedVersion(subscription, subscription.target());
     if (wanted != state.refused_for) state.refused_versions.clear();
     state.refused_for = std::move(wanted);
-    if (std::count(state.refused_versions.begin(), state.refused_versions.end(), version) > 0) {
+    const bool refused =
+        std::count(state.refused_versions.begin(), state.refused_versions.end(), version) > 0;
+    if (refused && !pending.answer_due) {
       // Nothing can be left out or replaced by what is known to be good: it would be refused again.
       subscription.OnNothingToTell(pending);
       return std::nullopt;

@@ -181,6 +181,7 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
     if (withheld || hold(name, want.fragment.get(), has)) {
       if (forced && want.fragment == nullptr && has.fragment() != nullptr) {
         // What stays for now is told again where that is asked for.
+        pending.answer_due = true;
         pending.changes.push_back({name, has.fragment()});
         continue;
       }
@@ -188,6 +189,7 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
       pending.unchanged.emplace_back(name, std::move(has));
       continue;
     }
+    pending.answer_due |= forced;
     pending.changes.push_back({name, std::move(want.fragment)});
   }
   // Removals first: where a response is split, none that frees a listener's address comes after who

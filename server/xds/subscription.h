@@ -43,7 +43,7 @@ class Subscription {
     std::vector<std::string> kept_back;  // differ too, but wait for something (sorted)
     std::vector<Holding::Exception>
         unchanged;            // looked at and left as the client has them (sorted)
-    bool answer_due = false;  // an answer is owed even if there is nothing to say, now or soon
+    bool answer_due = false;  // an answer is owed, even if there is nothing new to say
 
     bool empty() const { return changes.empty() && !answer_due; }
     // Nothing to send and nothing that waits.
