@@ -42,7 +42,8 @@ void SetUp(const Settings& settings);
 // Whether a line of this level is written: for callers whose fields cost something.
 bool IsOn(Level level);
 
-// A name and a value of a line. Lives as long as the call: text is not copied.
+// A name and a value of a line; not the line's own names time, level and message. Lives as long as
+// the call: text is not copied.
 class Field {
  public:
   Field(absl::string_view name, absl::string_view value) : name_(name), text_(value) {}

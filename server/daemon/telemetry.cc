@@ -127,7 +127,7 @@ void Telemetry::OnApplied(absl::string_view author, absl::string_view request_id
     log::Info("applied", {{"result", result},
                           {"revision", revision->number},
                           {"author", author},
-                          {"message", message},
+                          {"apply_message", message},
                           {"request_id", request_id}});
   } else {
     log::Info("apply refused", {{"result", result},
