@@ -58,11 +58,14 @@ class CondVar {
   // As Wait, until `timeout` at the latest. Returns false when the time ran out.
   bool WaitFor(Mutex* mu, std::chrono::nanoseconds timeout) SB_REQUIRES(mu) {
     std::unique_lock<std::mutex> lock(mu->mu_, std::adopt_lock);
-    // wait_until on the system clock: pthread_cond_clockwait is unknown to older TSan runtimes.
-    const bool woken =
-        cv_.wait_until(lock, std::chrono::system_clock::now() +
-                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                                     timeout)) == std::cv_status::no_timeout;
+#if __has_feature(thread_sanitizer)
+    // Older TSan runtimes do not know pthread_cond_clockwait, which the steady clock takes.
+    using WaitClock = std::chrono::system_clock;
+#else
+    using WaitClock = std::chrono::steady_clock;  // no jump of the wall clock makes it longer
+#endif
+    const auto until = WaitClock::now() + std::chrono::duration_cast<WaitClock::duration>(timeout);
+    const bool woken = cv_.wait_until(lock, until) == std::cv_status::no_timeout;
     lock.release();
     return woken;
   }
