@@ -33,6 +33,19 @@ class FileDescriptor {
   const int fd_;
 };
 
+absl::Status WriteAndFlush(const std::string& path, absl::string_view content, int mode) {
+  const FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (fd.get() < 0) return Failed("write", path, errno);
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd.get(), content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Failed("write", path, errno);
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  if (::fsync(fd.get()) != 0) return Failed("flush", path, errno);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit) {
@@ -57,19 +70,13 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit) {
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content, int mode) {
   const std::string temporary = absl::StrCat(path, ".new.", ::getpid());
-  {
-    const FileDescriptor fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-    if (fd.get() < 0) return Failed("write", temporary, errno);
-    while (!content.empty()) {
-      const ssize_t n = ::write(fd.get(), content.data(), content.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Failed("write", temporary, errno);
-      content.remove_prefix(static_cast<size_t>(n));
-    }
-    if (::fsync(fd.get()) != 0) return Failed("flush", temporary, errno);
+  absl::Status status = WriteAndFlush(temporary, content, mode);
+  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    status = Failed("write", path, errno);
+  if (!status.ok()) {
+    ::unlink(temporary.c_str());
+    return status;
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return Failed("write", path, errno);
   const size_t slash = path.rfind('/');
   const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const FileDescriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

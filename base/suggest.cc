@@ -31,6 +31,9 @@ std::string Suggest(absl::string_view word, const std::vector<std::string>& cand
   size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
   std::string best;
   for (const std::string& candidate : candidates) {
+    // Lengths differ by at most the distance: what somebody else made long costs nothing.
+    const size_t longer = std::max(word.size(), candidate.size());
+    if (longer - std::min(word.size(), candidate.size()) >= best_distance) continue;
     const size_t distance = Distance(word, candidate);
     if (distance < best_distance) {
       best_distance = distance;

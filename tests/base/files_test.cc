@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <set>
 #include <string>
 
 #include "tests/testing/temp_dir.h"
@@ -38,6 +40,14 @@ TEST_CASE("a write that cannot be done leaves the old file") {
   CHECK(WriteFileAtomically(dir.Join("file/below"), "new", 0600).code() ==
         absl::StatusCode::kFailedPrecondition);
   CHECK(*ReadFile(dir.Join("file"), 100) == "old");
+  // Nor does it leave anything else: a directory cannot be replaced by a file.
+  REQUIRE(MakeDirectories(dir.Join("directory"), 0700).ok());
+  CHECK(WriteFileAtomically(dir.Join("directory"), "new", 0600).code() ==
+        absl::StatusCode::kFailedPrecondition);
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
+    names.insert(entry.path().filename());
+  CHECK(names == std::set<std::string>{"directory", "file"});
 }
 
 TEST_CASE("directories are made with those above them, once") {
