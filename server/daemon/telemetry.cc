@@ -145,8 +145,12 @@ void Telemetry::OnPublished(const Snapshot& snapshot, absl::Duration took) {
   log::Info("published", {{"revision", snapshot.revision.number}, {"took", took}});
 }
 
-void Telemetry::OnPublishFailed(const absl::Status& status) {
-  log::Error("cannot publish; what is served stays", {{"error", status}});
+void Telemetry::OnPublishStatus(const absl::Status& status) {
+  if (status.ok()) {
+    log::Info("can publish again");
+  } else {
+    log::Error("cannot publish; what is served stays", {{"error", status}});
+  }
 }
 
 }  // namespace signalbox

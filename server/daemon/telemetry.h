@@ -32,7 +32,7 @@ class Telemetry : public StreamObserver, public PublishObserver {
                  absl::string_view result, const absl::StatusOr<Revision>& revision);
 
   void OnPublished(const Snapshot& snapshot, absl::Duration took) override;
-  void OnPublishFailed(const absl::Status& status) override;
+  void OnPublishStatus(const absl::Status& status) override;
 
  private:
   struct TypeCounters {

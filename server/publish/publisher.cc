@@ -42,6 +42,7 @@ absl::Time Publisher::LastTick() const {
 }
 
 void Publisher::Run() {
+  absl::Status told;
   while (true) {
     last_tick_nanos_.store(absl::ToUnixNanos(clock_->Monotonic()), std::memory_order_relaxed);
     absl::StatusOr<Head> head = store_->WaitForChange(head_, clock_->Monotonic() + kPoll);
@@ -50,7 +51,10 @@ void Publisher::Run() {
       status = head->epoch == head_.epoch && head->revision > head_.revision ? Advance() : Reload();
     }
     if (status.ok()) head_.control_seq = head->control_seq;
-    if (!status.ok() && !absl::IsCancelled(status)) observer_->OnPublishFailed(status);
+    if (status != told && !absl::IsCancelled(status)) {
+      observer_->OnPublishStatus(status);
+      told = status;
+    }
     MutexLock lock(&mu_);
     if (!status.ok() && !stopping_) stop_.WaitFor(&mu_, absl::ToChronoNanoseconds(kPoll));
     if (stopping_) return;

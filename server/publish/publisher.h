@@ -23,8 +23,9 @@ class PublishObserver {
   // A snapshot is being served from now on; `took` from the head that was read to the last watcher
   // told.
   virtual void OnPublished(const Snapshot& snapshot, absl::Duration took) = 0;
-  // What is served stays as it is; it is tried again.
-  virtual void OnPublishFailed(const absl::Status& status) = 0;
+  // Publishing begins to fail, fails otherwise, or works again (an OK status). Meanwhile what is
+  // served stays as it is; it is tried again every second.
+  virtual void OnPublishStatus(const absl::Status& status) = 0;
 };
 
 // The only bridge from the store to the snapshot cache: one thread that waits for the head to move,
