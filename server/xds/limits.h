@@ -21,6 +21,15 @@ inline constexpr size_t kMaxTokenBytes = 4096;
 // D13); the rest of the message fits into the difference. A single larger resource goes alone.
 inline constexpr size_t kMaxResponseBytes = size_t{3584} << 10;
 
+// Responses of one type that a client has read and not answered. Beyond it the nonces of the second
+// oldest are forgotten: an answer to a later one settles them too, as it does anyway. At one
+// overrun in 30 s that takes eight hours; a split response has never so many parts.
+inline constexpr size_t kMaxUnanswered = 1024;
+
+// Streams on one connection: a proxy needs one, or one for each type. Further ones wait in the
+// client.
+inline constexpr int kMaxStreamsPerConnection = 100;
+
 // What is kept of an error text that a client sends: enough for every message of Envoy that names
 // its cause.
 inline constexpr size_t kMaxErrorBytes = 4096;

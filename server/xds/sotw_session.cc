@@ -180,6 +180,8 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription,
     subscription.OnSent(response.nonce, pending, count, now);
   }
   state.versions.emplace_back(response.nonce, version);
+  if (state.versions.size() > limits::kMaxUnanswered)
+    state.versions.erase(state.versions.begin() + 1);
   AppendField(kVersionInfoField, version, &response.head);
   AppendCommonHead(type, response.nonce, kControlPlaneField, &response.head);
   return response;

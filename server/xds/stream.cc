@@ -93,7 +93,7 @@ void Stream::OnSnapshot(const SnapshotPtr& snapshot) {
 void Stream::OnTimer() {
   MutexLock lock(&mu_);
   const absl::Time now = context_->clock->Monotonic();
-  if (now >= timer_at_) timer_at_ = absl::InfiniteFuture();
+  calls_.erase(calls_.begin(), calls_.upper_bound(now));
   if (wire_ == nullptr || !introduced_) return;
   session_->OnTime(now);
   PumpLocked(now);
@@ -108,8 +108,9 @@ void Stream::PumpLocked(absl::Time now) {
     context_->observer->OnEvent(*session_->client(), event);
   const absl::Time deadline = session_->NextDeadline(now);
   // A later deadline waits for the call that is already arranged, which arranges the next.
-  if (deadline >= timer_at_) return;
-  timer_at_ = deadline;
+  if (deadline == absl::InfiniteFuture()) return;
+  if (!calls_.empty() && deadline >= *calls_.begin()) return;
+  calls_.insert(deadline);
   context_->timers->CallAt(deadline, weak_from_this());
 }
 

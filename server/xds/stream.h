@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -86,7 +87,8 @@ class Stream : public SnapshotWatcher,
   NodeGroupName group_ SB_GUARDED_BY(mu_);
   Revision newest_ SB_GUARDED_BY(mu_);
   absl::Time connected_ SB_GUARDED_BY(mu_);
-  absl::Time timer_at_ SB_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  // Calls of OnTimer that are arranged, each earlier than all that were arranged before it.
+  std::set<absl::Time> calls_ SB_GUARDED_BY(mu_);
   bool introduced_ SB_GUARDED_BY(mu_) = false;
   bool left_ SB_GUARDED_BY(mu_) = false;
 };

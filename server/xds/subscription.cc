@@ -1,7 +1,10 @@
 #include "server/xds/subscription.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "server/xds/limits.h"
 
 namespace signalbox {
 namespace {
@@ -254,19 +257,35 @@ void Subscription::MoveSent(const Pending& pending, size_t sent, TypeSetPtr base
   sent_ = std::move(moved);
 }
 
+void Subscription::AddInFlight(InFlight response) {
+  in_flight_.push_back(std::move(response));
+  if (in_flight_.size() <= limits::kMaxUnanswered) return;
+  // The oldest stays: since when nothing was answered is told by it.
+  const auto joined = in_flight_.begin() + 1;
+  std::vector<Change>& later = joined[1].changes;
+  std::set<absl::string_view> in_later;
+  for (const Change& change : later) in_later.insert(change.name);
+  std::vector<Change> earlier;
+  for (Change& change : joined->changes) {
+    if (!in_later.contains(change.name)) earlier.push_back(std::move(change));
+  }
+  later.insert(later.end(), std::make_move_iterator(earlier.begin()),
+               std::make_move_iterator(earlier.end()));
+  in_flight_.erase(joined);
+}
+
 void Subscription::OnSent(const std::string& nonce, const Pending& pending, size_t changes,
                           absl::Time now) {
   continuing_ = changes < pending.changes.size();
   MoveSent(pending, changes, target_);
   const auto begin = pending.changes.begin();
-  in_flight_.push_back(
+  AddInFlight(
       {nonce, {begin, begin + static_cast<ptrdiff_t>(changes)}, nullptr, nullptr, revision_, now});
 }
 
 void Subscription::OnSentFull(const std::string& nonce, const Pending& pending, TypeSetPtr full,
                               absl::Time now) {
-  in_flight_.push_back(
-      {nonce, pending.changes, full, wildcard_ ? nullptr : names_, revision_, now});
+  AddInFlight({nonce, pending.changes, full, wildcard_ ? nullptr : names_, revision_, now});
   MoveSent(pending, pending.changes.size(), std::move(full));
   // The message is the whole truth: what it carries is told again, what it does not carry the
   // client does not have any more.

@@ -179,6 +179,9 @@ class Subscription {
   // Takes the response and those before it from what is in flight, oldest first; none when the
   // nonce is not outstanding.
   std::vector<InFlight> TakeSettled(const std::string& nonce, absl::Time now, Settled* settled);
+  // Takes note of a response that was composed; of too many the second oldest is joined to the one
+  // after it.
+  void AddInFlight(InFlight response);
   // What the client has is `base` now, but for what `pending` left unsent; the first `sent` changes
   // were sent.
   void MoveSent(const Pending& pending, size_t sent, TypeSetPtr base);

@@ -22,6 +22,7 @@ absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& a
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMaxRequestBytes));
   // Two daemons on one port would split the fleet between them.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kMaxStreamsPerConnection);
   // A proxy that is gone without a word is noticed within a minute; one that pings is allowed to.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000);

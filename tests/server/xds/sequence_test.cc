@@ -1,3 +1,4 @@
+// clang-format off
 // Runs every file of sequences/ against each variant that it names, over a Stream with a wire and a
 // clock of the test's.
 //
@@ -9,42 +10,47 @@
 //
 // XDS is one of CDS EDS LDS RDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB
 // of it).
-//   publish [-]TYPE/NAME=TAG>REF,REF ...  the next revision; a cluster takes endpoints by its own
-//   name unless REF is
-//                                         `static`; a route's REF is a cluster, a listener's
-//                                         cluster/NAME or route/NAME
-//   publish-each ...                      a revision for each word
-//   node ID AGENT VERSION                 who the client is, from its next stream on; `node -`: it
-//   does not say ask XDS NAME,NAME                     a request for exactly these names from now
-//   on, as the variant says it; without
-//                                         names, as the first one of a type, the legacy wildcard
-//   c> XDS KEY=VALUE ...                  a request. Keys: names= (SotW; all names, kept until
-//   changed), sub= unsub=
-//                                         initial=NAME:TAG (delta),
-//                                         nonce=last|none|nK|XDS:last|TEXT
-//                                         version=acked|sent|none|TEXT error="text"; `""` is the
-//                                         empty name; `c> url:TYPE_URL` names any type. Without
-//                                         nonce= the newest one of the type goes along, without
-//                                         version= the one acknowledged last.
-//   c> garbage                            bytes that are no request
-//   ack XDS [nK] / nack XDS [nK] "text"   answers the newest response of the type, or its K-th on
-//   this stream judge XDS TAG "text"                  from now on the client acknowledges by
-//   itself, and refuses what carries TAG s> XDS NAME=TAG -NAME ...             the next message,
-//   exactly (a removal is -NAME); `s>+`: one or more messages
-//                                         below 4 MiB which together are that
-//   repeats XDS                           the rule under test has the next message of the type
-//   repeat what the client has rounds XDS N                          at most N messages of the type
-//   came since `judge` holds XDS NAME=TAG ...                what the client ends up with, exactly
-//   silence                               nothing else came
-//   stall / resume                        the client does not read; it reads again
-//   advance 2s                            time passes
-//   fails CODE                            the stream was ended with that code
-//   event KIND TYPE NAME ...              happened since the last such line: ack nack convicted
-//   released oversized status STATE / status XDS STATE       what is known of the node, of one type
-//   reconnect / restart                   a new stream of the same client; of a daemon that knows
-//   nothing of before repeat N STEP                         the step, N times
+//   publish [-]TYPE/NAME=TAG>REF,REF ...
+//                           the next revision; a cluster takes endpoints by its own name unless REF
+//                           is `static`; a route's REF is a cluster, a listener's cluster/NAME or
+//                           route/NAME
+//   publish-each ...        a revision for each word
+//   node ID AGENT VERSION   who the client is, from its next stream on; `node -`: it does not say
+//   ask XDS NAME,NAME       a request for exactly these names from now on, as the variant says it;
+//                           without names, as the first one of a type, the legacy wildcard
+//   c> XDS KEY=VALUE ...    a request. Keys: names= (SotW; all names, kept until changed),
+//                           sub= unsub= initial=NAME:TAG (delta),
+//                           nonce=last|none|nK|XDS:last|TEXT version=acked|sent|none|TEXT
+//                           error="text"; `""` is the empty name; `c> url:TYPE_URL` names any type.
+//                           Without nonce= the newest one of the type goes along, without version=
+//                           the one acknowledged last.
+//   c> garbage              bytes that are no request
+//   ack XDS [nK]
+//   nack XDS [nK] "text"    answers the newest response of the type, or its K-th on this stream
+//   judge XDS TAG "text"    from now on the client acknowledges by itself, and refuses what carries
+//                           TAG
+//   s> XDS NAME=TAG -NAME ...
+//                           the next message, exactly (a removal is -NAME); `s>+`: one or more
+//                           messages below 4 MiB which together are that
+//   repeats XDS             the rule under test has the next message of the type repeat what the
+//                           client has
+//   rounds XDS N            at most N messages of the type came since `judge`
+//   holds XDS NAME=TAG ...  what the client ends up with, exactly
+//   silence                 nothing else came
+//   stall / resume          the client does not read; it reads again
+//   advance 2s              time passes
+//   fails CODE              the stream was ended with that code
+//   event KIND TYPE NAME ...
+//                           happened since the last such line: ack nack convicted released
+//                           oversized
+//   status STATE / status XDS STATE
+//                           what is known of the node, of one type
+//   reconnect / restart     a new stream of the same client; of a daemon that knows nothing of
+//                           before
+//   repeat N STEP           the step, N times
 // At the end of a file, and before reconnect and restart, nothing else may have come. Every message
 // is held against WireCheck and ReadResponse (fixture.h).
+// clang-format on
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>

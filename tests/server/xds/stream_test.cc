@@ -267,6 +267,39 @@ TEST_CASE("the timer sends what an unanswered response held up", "[stream]") {
   CHECK_FALSE(peer.wire.in_flight.has_value());
 }
 
+TEST_CASE("a call that is arranged for later is not arranged anew after an earlier one",
+          "[stream]") {
+  FakeClock clock;
+  Server server(&Bodies(), &clock);
+  server.Publish({Put("cluster", "a", "1"), Put("endpoints", "e", "1")});
+  Peer peer(&server);
+  peer.Ask("cluster", {}, &kNode);
+  const std::optional<Message> clusters = peer.Take();
+  REQUIRE(clusters.has_value());
+  peer.Answer(*clusters, {}, std::nullopt);
+  peer.Ask("endpoints", {"e"}, nullptr);
+  REQUIRE(peer.Take().has_value());
+  peer.Ask("route", {"r"}, nullptr);
+  // The cluster is not acknowledged: the route waits for it, at most 20 s.
+  server.Publish({Put("cluster", "b", "1"), {{"route", "r", "1", {"b"}}, false}});
+  REQUIRE(peer.Take().has_value());
+  const absl::Time far = clock.Now() + absl::Seconds(20);
+  CHECK(server.timers().NextDue() == far);
+  server.Publish({Put("endpoints", "e", "2")});
+  CHECK(server.timers().NextDue() == clock.Now() + absl::Seconds(2));
+  const int calls = server.timers().calls();
+  clock.Advance(absl::Seconds(2));
+  server.timers().Fire(clock.Now());
+  REQUIRE(peer.Take().has_value());
+  CHECK(server.timers().NextDue() == far);
+  CHECK(server.timers().calls() == calls);
+  clock.Advance(far - clock.Now());
+  server.timers().Fire(clock.Now());
+  const std::optional<Message> route = peer.Take();
+  REQUIRE(route.has_value());
+  CHECK(route->resources.contains("r"));
+}
+
 TEST_CASE("a stream that is gone is neither woken nor kept alive", "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
