@@ -78,11 +78,11 @@ void Subscription::MarkUnderWay(std::vector<Holding::Exception>* names) const {
   for (const InFlight& response : in_flight_) {
     for (const Change& change : response.changes) brought[change.name] = change.fragment != nullptr;
   }
-  const TypeSetPtr& full = in_flight_.back().full;
+  const InFlight& newest = in_flight_.back();
   for (auto& [name, held] : *names) {
     const auto change = brought.find(name);
     const bool comes =
-        full != nullptr ? full->Contains(name) : change != brought.end() && change->second;
+        newest.full != nullptr ? newest.Lists(name) : change != brought.end() && change->second;
     if (comes) held = Held::Unknown();
   }
 }
@@ -221,7 +221,7 @@ TypeSetPtr Subscription::FullState(const Pending& pending) const {
     // what is under way, leaving the name out would delete it, which is worse than sending what was
     // refused once more (XDS W8).
     const Held good = LastGood(name);
-    const bool comes = !in_flight_.empty() && in_flight_.back().full->Contains(name);
+    const bool comes = !in_flight_.empty() && in_flight_.back().Lists(name);
     if (has.fragment() != nullptr) {
       edit(name, has.fragment());
     } else if (good.fragment() != nullptr) {

@@ -166,6 +166,11 @@ class Subscription {
     NameSetPtr names;  // those of `full` that it carried; null for all
     Revision revision;
     absl::Time sent_at;
+
+    // Whether it told a full state, and that name in it.
+    bool Lists(absl::string_view name) const {
+      return full != nullptr && full->Contains(name) && (names == nullptr || names->Contains(name));
+    }
   };
 
   // What should go under a name: null with `left_out` when its content is refused and nothing good
