@@ -1,24 +1,36 @@
 #include "server/daemon/db_verbs.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "cli/human.h"
 #include "cli/option_flags.h"
+#include "options/store_settings.h"
 #include "server/daemon/open_offline_store.h"
 #include "server/daemon/open_store.h"
 #include "server/maintenance/adopt.h"
 #include "server/maintenance/reports.h"
+#include "server/maintenance/rotate_key.h"
 #include "server/maintenance/schemas.h"
+#include "storage/resource_store.h"
+#include "storage/seal/errors.h"
+#include "storage/seal/key_file.h"
+#include "storage/seal/key_id.h"
+#include "storage/seal/key_ring.h"
 #include "storage/slow_queries.h"
 #include "storage/upkeep.h"
 
@@ -239,15 +251,19 @@ std::string UserOf(const Context& context) {
   return user == context.environment->end() || user->second.empty() ? "unknown" : user->second;
 }
 
+// What is not there is not made.
+absl::Status CheckThereIsAStore(const OfflineStore& offline) {
+  SB_ASSIGN_OR_RETURN(const std::vector<AreaStatus> statuses, ReadSchemas(offline));
+  if (statuses[0].status.version() > 0) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("there is no store in ", statuses[0].where));
+}
+
 absl::StatusOr<Head> AdoptIn(const Context& context, const Arguments& arguments) {
   SB_ASSIGN_OR_RETURN(const cli::LoadedOptions loaded, cli::LoadOptions(context, arguments));
   const SystemClock clock;
   {
-    // What is not there is not made.
     SB_ASSIGN_OR_RETURN(const OfflineStore offline, OpenOfflineStore(loaded.settings, &clock));
-    SB_ASSIGN_OR_RETURN(const std::vector<AreaStatus> statuses, ReadSchemas(offline));
-    if (statuses[0].status.version() == 0)
-      return absl::NotFoundError(absl::StrCat("there is no store in ", statuses[0].where));
+    SB_RETURN_IF_ERROR(CheckThereIsAStore(offline));
   }
   SystemRandom random;
   const SlowQueries slow_queries(loaded.settings.store.slow_query);
@@ -268,6 +284,120 @@ ExitCode AdoptVerb(Context& context, const Arguments& arguments) {
                       .data = ToJson(*head),
                       .text = absl::StrCat("the store is taken as it is, at revision ",
                                            head->revision.number, "; a new epoch has begun")});
+  return ExitCode::kDone;
+}
+
+// The instances at work, once the sessions of verbs that have just ended are gone.
+absl::StatusOr<int> InstancesOf(const OfflineStore& offline) {
+  constexpr int kLooks = 10;
+  int instances = 0;
+  for (int look = 0; offline.count_instances != nullptr && look < kLooks; ++look) {
+    if (look > 0) absl::SleepFor(absl::Milliseconds(100));
+    SB_ASSIGN_OR_RETURN(instances, offline.count_instances());
+    if (instances == 0) break;
+  }
+  return instances;
+}
+
+// What is asked of `db rotate-key`.
+struct KeyChange {
+  ResourceStore::NewKey new_key = ResourceStore::NewKey::kYes;
+  std::optional<KeyId> retired;  // is to be removed
+  bool shared_file = false;      // every instance reads this very key file
+};
+
+// What the arguments of `db rotate-key` ask for; none when they are wrong and that was said.
+std::optional<KeyChange> KeyChangeIn(Context& context, const Arguments& arguments) {
+  KeyChange change = {.shared_file = arguments.Has("shared-key-file")};
+  if (arguments.Has("no-new-key")) change.new_key = ResourceStore::NewKey::kNo;
+  const std::optional<std::string> retired = arguments.Value("retire");
+  if (!retired.has_value()) return change;
+  change.new_key = ResourceStore::NewKey::kNo;
+  const std::string bytes = absl::HexStringToBytes(*retired);
+  change.retired.emplace();
+  std::copy_n(bytes.begin(), std::min(bytes.size(), change.retired->bytes.size()),
+              change.retired->bytes.begin());
+  if (change.retired->Hex() != *retired) {
+    Usage(context, absl::StrCat("\"", *retired, "\" is no key"),
+          "a key is called by the 16 digits that stand before it in the key file");
+    return std::nullopt;
+  }
+  if (!context.yes) {
+    Usage(context, "a backup that was made before the rotation needs the key: say --yes",
+          "`signalbox db backup` makes one that does not");
+    return std::nullopt;
+  }
+  return change;
+}
+
+// Whether a daemon may be left without the key.
+absl::Status CheckInstances(const OfflineStore& offline, const KeyChange& change) {
+  SB_ASSIGN_OR_RETURN(const int instances, InstancesOf(offline));
+  if (instances == 0 || (change.shared_file && !change.retired.has_value()))
+    return absl::OkStatus();
+  const std::string working = absl::StrCat(
+      instances, instances == 1 ? " instance is" : " instances are", " at work on the database");
+  if (change.retired.has_value()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(working, " and may still seal with that key: stop them, then retire it"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      working,
+      ", and one whose key file lacks the new key cannot read what is sealed with it: "
+      "stop them first, or, if all of them read this very file, say --shared-key-file"));
+}
+
+// Whether the key is there and may be removed.
+absl::Status CheckRetired(const KeyFile& file, KeyId retired) {
+  SB_ASSIGN_OR_RETURN(const KeyRing ring, file.Read());
+  if (ring.Find(retired) == nullptr) return errors::NoSuchKey(file.path(), retired);
+  if (ring.active().id == retired) return errors::KeyIsActive(file.path(), retired);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KeyRotation> RotateIn(const Context& context, const Arguments& arguments,
+                                     const KeyChange& change) {
+  SB_ASSIGN_OR_RETURN(cli::LoadedOptions loaded, cli::LoadOptions(context, arguments));
+  const KeyFile file(loaded.settings.key_file);
+  if (change.retired.has_value()) SB_RETURN_IF_ERROR(CheckRetired(file, *change.retired));
+  loaded.settings.store.migrate = options::Migrate::kRequire;
+  const SystemClock clock;
+  SystemRandom random;
+  const SlowQueries slow_queries(loaded.settings.store.slow_query);
+  SB_ASSIGN_OR_RETURN(const Stores stores,
+                      OpenStores(loaded.settings, &slow_queries, &clock, &random));
+  SB_ASSIGN_OR_RETURN(const KeyRotation rotation, RotateKey(stores.resources.get(), change.new_key,
+                                                            UserOf(context), clock.Now()));
+  // Nothing in the store is sealed with it by now.
+  if (change.retired.has_value()) SB_RETURN_IF_ERROR(file.Retire(*change.retired).status());
+  return rotation;
+}
+
+ExitCode RotateKeyVerb(Context& context, const Arguments& arguments) {
+  const std::optional<KeyChange> change = KeyChangeIn(context, arguments);
+  if (!change.has_value()) return ExitCode::kUsage;
+  absl::StatusOr<std::unique_ptr<Offline>> offline = OpenFor(context, arguments);
+  if (!offline.ok()) return Refuse(context, offline.status());
+  absl::Status fit = CheckThereIsAStore((*offline)->store);
+  if (fit.ok()) fit = CheckInstances((*offline)->store, *change);
+  if (!fit.ok()) return context.out->Fail({fit});
+  offline->reset();  // the store is opened as a daemon does it
+  const absl::StatusOr<KeyRotation> rotation = RotateIn(context, arguments, *change);
+  if (!rotation.ok()) return context.out->Fail({rotation.status()});
+
+  Json data = ToJson(*rotation);
+  data.Set("newKey", change->new_key == ResourceStore::NewKey::kYes);
+  data.Set("retired", change->retired.has_value() ? change->retired->Hex() : "");
+  context.out->Print(
+      {.kind = "KeyRotation",
+       .data = std::move(data),
+       .text = absl::StrCat("every secret is sealed with key ", rotation->key_id, "; ",
+                            rotation->resealed,
+                            rotation->resealed == 1 ? " body was" : " bodies were", " sealed anew"),
+       .names = {absl::StrCat("key/", rotation->key_id)}});
+  context.out->Say(change->retired.has_value()
+                       ? absl::StrCat("key ", change->retired->Hex(), " has left the key file")
+                       : "keep a copy of the key file, apart from the backups");
   return ExitCode::kDone;
 }
 
@@ -318,6 +448,21 @@ std::vector<Verb> DbVerbs() {
               .help = "Take the store as it is for the truth; the daemon must be stopped",
               .example = "signalbox db adopt --yes",
               .run = AdoptVerb}),
+      DbVerb(
+          {.name = "db rotate-key",
+           .help = "Make a new key and seal every secret with it; on SQLite the daemon must be "
+                   "stopped",
+           .example = "signalbox db rotate-key\n"
+                      "signalbox db rotate-key --retire 1b3f5a7c9d0e2f41 --yes",
+           .flags = {{.name = "no-new-key",
+                      .help = "only seal what has an older key with the active one"},
+                     {.name = "retire",
+                      .value = "KEY",
+                      .help = "seal as --no-new-key does, then remove this older key from the key "
+                              "file"},
+                     {.name = "shared-key-file",
+                      .help = "on PostgreSQL: every instance at work reads this very key file"}},
+           .run = RotateKeyVerb}),
   };
 }
 

@@ -66,10 +66,11 @@ absl::StatusOr<OfflineStore> OnPostgres(const options::Settings& settings, const
                       ConnectionString(postgres.primary, postgres.password_file));
   SB_ASSIGN_OR_RETURN(std::unique_ptr<PostgresMigrators> migrators,
                       PostgresMigrators::Open(conninfo, By(), clock));
-  std::vector<AreaSchema> schemas = migrators->Schemas();
+  PostgresMigrators* const raw = migrators.get();
   return OfflineStore{
       .upkeep = std::make_unique<PostgresUpkeep>(settings, std::move(migrators), clock),
-      .schemas = std::move(schemas)};
+      .schemas = raw->Schemas(),
+      .count_instances = [raw] { return raw->CountInstances(); }};
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ struct OfflineStore {
   // Called before the first migration of what holds a schema already; null where the backend's own
   // tools do that.
   std::function<absl::StatusOr<Backup>()> back_up_first;
+  // How many daemons are at work on the store all the same; null where none can be.
+  std::function<absl::StatusOr<int>()> count_instances;
 };
 
 }  // namespace signalbox

@@ -72,6 +72,10 @@ Json ToJson(const Head& head) {
                        {"digest", head.digest.Hex()}});
 }
 
+Json ToJson(const KeyRotation& rotation) {
+  return Json::Object({{"keyId", rotation.key_id}, {"resealed", rotation.resealed}});
+}
+
 Json ToJson(const Verification& verification) {
   Json areas = Json::Array();
   for (const CheckedArea& area : verification.areas) {

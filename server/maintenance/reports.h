@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "server/maintenance/schemas.h"
 #include "storage/model/revision.h"
+#include "storage/resource_store.h"
 #include "storage/upkeep.h"
 
 // What the db verbs answer, as JSON: the `data` of -o json.
@@ -14,6 +15,7 @@ Json ToJson(const std::vector<AreaStatus>& statuses);
 Json ToJson(const SchemaChanged& changed, SchemaChange::DryRun dry_run);
 Json ToJson(const Verification& verification);
 Json ToJson(const Backup& backup);
+Json ToJson(const KeyRotation& rotation);
 Json ToJson(const Head& head);
 
 }  // namespace signalbox

@@ -6,8 +6,19 @@
 #include "storage/postgres/postgres_connection.h"
 #include "storage/postgres/postgres_dial.h"
 #include "storage/postgres/postgres_migrations.h"
+#include "storage/postgres/postgres_result.h"
+#include "storage/sql.h"
 
 namespace signalbox {
+namespace {
+
+// The application's name may be the configuration's; what a listener ran last is ours.
+constexpr Sql kCountInstances = {
+    "count_instances",
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND (application_name = 'signalbox listener' OR query = 'LISTEN signalbox_config')"};
+
+}  // namespace
 
 struct PostgresMigrators::Parts {
   std::unique_ptr<PostgresConnection> connection;
@@ -37,5 +48,10 @@ PostgresMigrators::PostgresMigrators(std::unique_ptr<Parts> parts) : parts_(std:
 PostgresMigrators::~PostgresMigrators() = default;
 
 std::vector<AreaSchema> PostgresMigrators::Schemas() const { return parts_->schemas; }
+
+absl::StatusOr<int> PostgresMigrators::CountInstances() {
+  SB_ASSIGN_OR_RETURN(const PostgresResult count, parts_->connection->Run(kCountInstances));
+  return static_cast<int>(count[0].Int(0));
+}
 
 }  // namespace signalbox

@@ -26,6 +26,11 @@ class PostgresMigrators {
   // `config` first. They live as long as this object.
   std::vector<AreaSchema> Schemas() const;
 
+  // How many instances listen for changes to this database now. One behind a pooler, or whose
+  // session has another owner, does not show.
+  //   kUnavailable  the database cannot be reached
+  absl::StatusOr<int> CountInstances();
+
  private:
   struct Parts;
   explicit PostgresMigrators(std::unique_ptr<Parts> parts);

@@ -512,6 +512,7 @@ void PostgresResourceStore::Look() {
   }
   const absl::StatusOr<Head> head = ReadHead();
   if (!head.ok()) return;
+  ReloadKeys(*head);
   MutexLock lock(&mu_);
   if (*head == head_) return;
   // What was shown meanwhile may be newer than what was read; a database that was set back is not
@@ -520,6 +521,16 @@ void PostgresResourceStore::Look() {
   head_ = *head;
   ++shown_;
   changed_.SignalAll();
+}
+
+void PostgresResourceStore::ReloadKeys(const Head& head) {
+  {
+    MutexLock lock(&mu_);
+    if (head.control_seq == head_.control_seq) return;
+  }
+  // What is committed from here on is sealed with the new key. A file that cannot be read is named
+  // by whatever needs its keys.
+  sealer_->Reload().status().IgnoreError();
 }
 
 void PostgresResourceStore::ShowCommitted(const Head& head) {

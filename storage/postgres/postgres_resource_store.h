@@ -118,6 +118,8 @@ class PostgresResourceStore : public ResourceStore {
 
   // Reads the head for the change feed.
   void Look() SB_EXCLUDES(mu_);
+  // Takes over the key file where `head` may tell of a rotation.
+  void ReloadKeys(const Head& head) SB_EXCLUDES(mu_);
   // Lets waiters see a head that this instance has committed, or has seen under the head's lock.
   void ShowCommitted(const Head& head) SB_EXCLUDES(mu_);
 

@@ -1,15 +1,23 @@
 // The db verbs on PostgreSQL, where nothing is a file and instances may go on meanwhile.
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/time/time.h"
 #include "base/json.h"
+#include "base/random.h"
 #include "cli/app.h"
 #include "cli/exit_code.h"
 #include "server/daemon/db_verbs.h"
+#include "storage/postgres/postgres_resource_store.h"
+#include "storage/postgres/postgres_schemas.h"
+#include "storage/seal/key_file.h"
+#include "tests/storage/conformance/store_testing.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/postgres_cluster.h"
 #include "tests/testing/temp_dir.h"
 
@@ -44,6 +52,8 @@ class Store {
                      .environment = {{"HOME", directory_.path()}, {"XDG_RUNTIME_DIR", "/run/u"}}});
     return {code, out.str(), err.str()};
   }
+
+  std::string key_file() const { return directory_.Join("state/secrets.key"); }
 
   const testing::PostgresDatabase database;
 
@@ -101,6 +111,72 @@ TEST_CASE("a backup is left to PostgreSQL's own tools, and adopting begins an ep
   REQUIRE(second.code == ExitCode::kDone);
   CHECK(first.Data().Find("storeId")->text() == second.Data().Find("storeId")->text());
   CHECK(first.Data().Find("epoch")->text() != second.Data().Find("epoch")->text());
+}
+
+std::unique_ptr<PostgresResourceStore> Open(const Store& store, const Clock& clock,
+                                            Random* random) {
+  auto schemas = PostgresSchemas::Open({.conninfo = store.database.Url(),
+                                        .applied_by = "test",
+                                        .fsync = PostgresSchemas::Options::Fsync::kMayBeOff,
+                                        .clock = &clock,
+                                        .random = random});
+  REQUIRE(schemas.ok());
+  auto opened = PostgresResourceStore::Create(*schemas, {.key_file = store.key_file()});
+  REQUIRE(opened.ok());
+  return *std::move(opened);
+}
+
+Upsert Secret(const std::string& name, const std::string& body) {
+  return {.key = {.namespace_name = "default", .type = "secret", .name = name},
+          .record = {.body = body}};
+}
+
+TEST_CASE("a rotation waits for no instance to be at work, or is told that they share the file") {
+  Store store;
+  REQUIRE(store.Run({"migrate"}).code == ExitCode::kDone);
+  testing::FakeClock clock;
+  SystemRandom random;
+  auto instance = Open(store, clock, &random);
+  testing::MustCommit(*instance, testing::Changes({Secret("a", "one")}));
+  const std::string first = KeyFile(store.key_file()).Read()->active().id.Hex();
+
+  const Result refused = store.Run({"rotate-key"});
+  CHECK(refused.code == ExitCode::kConflict);
+  CHECK(absl::StrContains(refused.err, "1 instance is at work on the database"));
+  CHECK(KeyFile(store.key_file()).Read()->keys().size() == 1);
+
+  const Head before = *instance->ReadHead();
+  const Result shared = store.Run({"rotate-key", "--shared-key-file", "-o", "json"});
+  INFO(shared.err);
+  REQUIRE(shared.code == ExitCode::kDone);
+  CHECK(shared.Data().Find("resealed")->text() == "1");
+  const std::string second = shared.Data().Find("keyId")->text();
+  // The instance takes the new key over by itself.
+  Head head = before;
+  while (head.control_seq == before.control_seq)
+    head = *instance->WaitForChange(head, absl::InfiniteFuture());
+  CHECK(head.digest == before.digest);
+  testing::MustCommit(*instance, testing::Changes({Secret("b", "two")}));
+  const auto rest =
+      instance->RotateKey(ResourceStore::NewKey::kNo, {.principal = "bob", .action = "rotate key"});
+  REQUIRE(rest.ok());
+  CHECK(rest->key_id == second);
+  CHECK(rest->resealed == 0);
+
+  const Result early = store.Run({"rotate-key", "--retire", first, "--yes", "--shared-key-file"});
+  CHECK(early.code == ExitCode::kConflict);
+  CHECK(absl::StrContains(early.err, "stop them"));
+  const std::string digest = instance->ReadHead()->digest.Hex();
+  instance = nullptr;
+  const Result retired = store.Run({"rotate-key", "--retire", first, "--yes"});
+  INFO(retired.err);
+  CHECK(retired.code == ExitCode::kDone);
+  CHECK(KeyFile(store.key_file()).Read()->keys().size() == 1);
+  instance = Open(store, clock, &random);
+  const HeadState state = *instance->LoadHead();
+  CHECK(state.head.digest.Hex() == digest);
+  REQUIRE(state.resources.size() == 2);
+  CHECK(state.resources[0].record->body == "one");
 }
 
 }  // namespace

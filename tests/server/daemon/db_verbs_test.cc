@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "storage/seal/key_file.h"
 #include "storage/sqlite/sqlite_connection.h"
 #include "storage/sqlite/sqlite_resource_store.h"
 #include "tests/storage/conformance/store_testing.h"
@@ -89,7 +90,8 @@ TEST_CASE("a store that a daemon has is refused by every verb, with its pid") {
                                              {"migrate", "down", "--area", "config", "--yes"},
                                              {"verify"},
                                              {"backup", store.Join("backup")},
-                                             {"adopt", "--yes"}}) {
+                                             {"adopt", "--yes"},
+                                             {"rotate-key"}}) {
     INFO(verb[0]);
     const Result result = store.Run(verb);
     CHECK(result.code == ExitCode::kConflict);
@@ -101,8 +103,12 @@ TEST_CASE("a store that a daemon has is refused by every verb, with its pid") {
 
 TEST_CASE("where there is no store every verb says so and makes none") {
   Store store;
-  for (const std::vector<std::string>& verb : std::vector<std::vector<std::string>>{
-           {"status"}, {"verify"}, {"backup", store.Join("backup")}, {"adopt", "--yes"}}) {
+  for (const std::vector<std::string>& verb :
+       std::vector<std::vector<std::string>>{{"status"},
+                                             {"verify"},
+                                             {"backup", store.Join("backup")},
+                                             {"adopt", "--yes"},
+                                             {"rotate-key"}}) {
     INFO(verb[0]);
     CHECK(store.Run(verb).code == ExitCode::kNotFound);
   }
@@ -214,6 +220,94 @@ TEST_CASE("adopting wants to be meant, and begins an epoch") {
   CHECK(adopted.Data().Find("epoch")->text() == absl::StrCat(after.epoch));
   CHECK(adopted.Data().Find("revision")->text() == "1");
   CHECK(store.Run({"verify"}).code == ExitCode::kDone);
+}
+
+Upsert Secret(absl::string_view name, absl::string_view body) {
+  return {.key = {.namespace_name = "default", .type = "secret", .name = std::string(name)},
+          .record = {.body = std::string(body)}};
+}
+
+// The chain and every record with its hash.
+std::string ContentOf(Store& store) {
+  const HeadState state = store.Open()->LoadHead().value();
+  std::string content = absl::StrCat(state.head.revision.number, " ", state.head.digest.Hex());
+  for (const Resource& resource : state.resources)
+    absl::StrAppend(&content, "\n", resource.key.name, " ", resource.record_hash.Hex(), " ",
+                    resource.record->body);
+  return content;
+}
+
+TEST_CASE("a rotation seals every secret with a new key, and the older one can be retired") {
+  Store store;
+  testing::MustCommit(*store.Open(), Changes({Secret("a", "one"), Cluster("b")}));
+  testing::MustCommit(*store.Open(), Changes({Secret("a", "two")}));
+  const std::string before = ContentOf(store);
+  const std::string file = store.path() + "/secrets.key";
+  const std::string older = KeyFile(file).Read()->active().id.Hex();
+
+  const Result rotated = store.Run({"rotate-key", "-o", "json"});
+  INFO(rotated.err);
+  REQUIRE(rotated.code == ExitCode::kDone);
+  CHECK(rotated.Data().Find("resealed")->text() == "2");
+  CHECK(rotated.Data().Find("newKey")->text() == "true");
+  const std::string newer = rotated.Data().Find("keyId")->text();
+  CHECK(newer != older);
+  CHECK(KeyFile(file).Read()->active().id.Hex() == newer);
+  CHECK(ContentOf(store) == before);
+  CHECK(store.Open()->ControlSince(0)->back().kind == "keys");
+  CHECK(store.Open()->ReadOutbox({}, 10)->back().event.principal == "alice");
+
+  const Result unsaid = store.Run({"rotate-key", "--retire", older});
+  CHECK(unsaid.code == ExitCode::kUsage);
+  CHECK(absl::StrContains(unsaid.err, "--yes"));
+  CHECK(store.Run({"rotate-key", "--retire", "x", "--yes"}).code == ExitCode::kUsage);
+  CHECK(store.Run({"rotate-key", "--retire", "0123456789abcdef", "--yes"}).code ==
+        ExitCode::kNotFound);
+  CHECK(store.Run({"rotate-key", "--retire", newer, "--yes"}).code == ExitCode::kConflict);
+  CHECK(KeyFile(file).Read()->keys().size() == 2);
+
+  const Result retired = store.Run({"rotate-key", "--retire", older, "--yes"});
+  INFO(retired.err);
+  CHECK(retired.code == ExitCode::kDone);
+  CHECK(absl::StrContains(retired.out, "0 bodies were sealed anew"));
+  CHECK(KeyFile(file).Read()->keys().size() == 1);
+  CHECK(ContentOf(store) == before);
+  CHECK(store.Run({"verify"}).code == ExitCode::kDone);
+}
+
+TEST_CASE("what a rotation that ended early left is sealed without another key") {
+  Store store;
+  testing::MustCommit(*store.Open(), Changes({Secret("a", "one")}));
+  // As one that was killed before it had sealed anything.
+  const std::string newer = KeyFile(store.path() + "/secrets.key").Rotate()->active().id.Hex();
+  const std::string before = ContentOf(store);
+  const Result rest = store.Run({"rotate-key", "--no-new-key"});
+  INFO(rest.err);
+  CHECK(rest.code == ExitCode::kDone);
+  CHECK(absl::StrContains(rest.out, "key " + newer + "; 1 body was sealed anew"));
+  CHECK(ContentOf(store) == before);
+}
+
+TEST_CASE("a rotation without the right key file changes nothing") {
+  Store store, other;
+  testing::MustCommit(*store.Open(), Changes({Secret("a", "one")}));
+  testing::MustCommit(*other.Open(), Changes({Secret("a", "one")}));
+  const std::string file = store.path() + "/secrets.key";
+  const std::string kept = store.Join("kept.key");
+  std::filesystem::rename(file, kept);
+  Result refused = store.Run({"rotate-key"});
+  CHECK(refused.code == ExitCode::kConflict);
+  CHECK(absl::StrContains(refused.err, "there is no key file DIR/data/secrets.key"));
+  CHECK(!absl::StrContains(refused.err, "must be stopped"));
+  CHECK(!std::filesystem::exists(file));
+
+  refused = store.Run({"rotate-key", "--secrets.key-file", other.path() + "/secrets.key"});
+  CHECK(refused.code == ExitCode::kConflict);
+  CHECK(absl::StrContains(refused.err, KeyFile(kept).Read()->active().id.Hex()));
+  CHECK(KeyFile(other.path() + "/secrets.key").Read()->keys().size() == 1);
+
+  std::filesystem::rename(kept, file);
+  CHECK(store.Run({"rotate-key"}).code == ExitCode::kDone);
 }
 
 }  // namespace
