@@ -1,11 +1,8 @@
 #include "tests/testing/postgres_cluster.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <postgresql/libpq-fe.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +10,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -40,24 +36,23 @@ std::string ContentOf(const std::string& path) {
   return text.str();
 }
 
-bool WriteTo(const char* path, const char* text) {
-  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const auto length = static_cast<ssize_t>(std::strlen(text));
-  const bool written = ::write(fd, text, static_cast<size_t>(length)) == length;
-  ::close(fd);
-  return written;
-}
-
-// In the child: stops being root. Inside a user namespace that has no other user (a sandbox) a
-// nested one gives root another number.
-bool LeaveRoot(bool owned_by_nobody) {
-  if (::geteuid() != 0) return true;
+// What stands before a program's name so that it ends with this process and is not root. Inside a
+// user namespace that has no other user (a sandbox) a nested one gives root another number. Other
+// programs do both, since the forked child of a TSan program has a second thread, with which it
+// cannot enter a namespace.
+std::vector<std::string> Wrapper(bool owned_by_nobody) {
+  const std::string nobody = std::to_string(kNobody);
+  std::vector<std::string> ends_with_us = {"/usr/bin/setpriv", "--pdeathsig", "SIGQUIT"};
+  if (::geteuid() != 0) return ends_with_us;
   if (owned_by_nobody) {
-    return ::setgroups(0, nullptr) == 0 && ::setgid(kNobody) == 0 && ::setuid(kNobody) == 0;
+    ends_with_us.insert(ends_with_us.end(),
+                        {"--reuid", nobody, "--regid", nobody, "--clear-groups"});
+    return ends_with_us;
   }
-  return ::unshare(CLONE_NEWUSER) == 0 && WriteTo("/proc/self/setgroups", "deny") &&
-         WriteTo("/proc/self/uid_map", "65534 0 1") && WriteTo("/proc/self/gid_map", "65534 0 1");
+  std::vector<std::string> wrapper = {"/usr/bin/unshare", "--user", "--map-user=" + nobody,
+                                      "--map-group=" + nobody};
+  wrapper.insert(wrapper.end(), ends_with_us.begin(), ends_with_us.end());
+  return wrapper;
 }
 
 // Starts a program of PostgreSQL's that writes to `log` and ends with this process.
@@ -69,12 +64,12 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log,
   }
   const bool owned_by_nobody =
       ::geteuid() == 0 && ::chown(directory.c_str(), kNobody, kNobody) == 0;
-  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
-  for (size_t i = 1; i < arguments.size(); ++i) {
-    argv.push_back(const_cast<char*>(arguments[i].c_str()));
-  }
+  std::vector<std::string> command = Wrapper(owned_by_nobody);
+  command.push_back(program);
+  command.insert(command.end(), arguments.begin() + 1, arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : command) argv.push_back(word.data());
   argv.push_back(nullptr);
-  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   SB_CHECK(pid >= 0);
   if (pid > 0) return pid;
@@ -83,10 +78,7 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log,
   if (out < 0 || in < 0 || ::dup2(in, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) _exit(97);
   // A group of its own: a signal to the test's group is not the server's.
   ::setpgid(0, 0);
-  if (!LeaveRoot(owned_by_nobody)) _exit(98);
-  ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
-  if (::getppid() != parent) _exit(99);
-  ::execv(program.c_str(), argv.data());
+  ::execv(argv.front(), argv.data());
   _exit(96);
 }
 
