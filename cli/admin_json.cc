@@ -82,6 +82,11 @@ Json ToJson(const admin::v1::InfoResponse& info) {
   SetUnlessEmpty("location", info.store_location(), &store);
   store.Set("bytes", info.store_bytes());
   store.Set("schema", info.schema_version());
+  if (info.has_standbys()) {
+    Json standbys = Json::Object({{"synchronous", info.standbys().synchronous()}});
+    if (info.standbys().has_connected()) standbys.Set("connected", info.standbys().connected());
+    store.Set("standbys", standbys);
+  }
   SetUnlessEmpty("problem", info.store_problem(), &store);
 
   Json object = Json::Object({{"version", info.version()}, {"pid", info.pid()}});

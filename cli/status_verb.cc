@@ -42,6 +42,18 @@ std::string Headline(const InfoResponse& info, absl::Time now) {
   return line;
 }
 
+// A line of its own; none where the store has no servers.
+std::vector<std::string> StandbyLines(const InfoResponse& info) {
+  if (!info.has_standbys()) return {};
+  if (info.standbys().synchronous().empty())
+    return {"standbys  none is synchronous: what was acknowledged is lost with the server"};
+  std::string line =
+      absl::StrCat("standbys  synchronous: ", Printable(info.standbys().synchronous()));
+  if (info.standbys().has_connected())
+    absl::StrAppend(&line, ", ", info.standbys().connected(), " connected");
+  return {line};
+}
+
 std::string Fleet(const InfoResponse& info) {
   int total = 0;
   std::vector<std::string> parts;
@@ -127,10 +139,15 @@ Report StatusReport(const InfoResponse& info, const std::vector<Node>& nodes, ab
   for (const Node& node : nodes) troubled.Append(ToJson(node));
   report.data.Set("problem_nodes", troubled);
   const std::string problems = ProblemLines(Problems(info, nodes, now), problems_only);
-  report.text = problems_only ? problems
-                              : absl::StrJoin({Headline(info, now), Resources(info), Fleet(info),
-                                               problems, Addresses(info, now)},
-                                              "\n");
+  if (problems_only) {
+    report.text = problems;
+    return report;
+  }
+  std::vector<std::string> lines = StandbyLines(info);
+  lines.insert(lines.begin(), Headline(info, now));
+  for (std::string line : {Resources(info), Fleet(info), problems, Addresses(info, now)})
+    lines.push_back(std::move(line));
+  report.text = absl::StrJoin(lines, "\n");
   return report;
 }
 

@@ -19,7 +19,9 @@ void SetInfo(const RevisionInfo& info, admin::v1::RevisionInfo* out) {
   out->set_digest(info.digest.Hex());
 }
 
-absl::Status AddStore(ResourceStore* store, admin::v1::InfoResponse* response) {
+absl::Status AddStore(ResourceStore* store,
+                      const std::function<absl::StatusOr<Standbys>()>& standbys,
+                      admin::v1::InfoResponse* response) {
   SB_ASSIGN_OR_RETURN(const Head head, store->ReadHead());
   if (head.revision > Revision{0}) {
     SB_ASSIGN_OR_RETURN(const RevisionInfo info, store->GetRevision(head.revision));
@@ -27,17 +29,24 @@ absl::Status AddStore(ResourceStore* store, admin::v1::InfoResponse* response) {
   }
   SB_ASSIGN_OR_RETURN(const int64_t bytes, store->SizeBytes());
   response->set_store_bytes(bytes);
+  if (standbys == nullptr) return absl::OkStatus();
+  SB_ASSIGN_OR_RETURN(const Standbys waited_for, standbys());
+  response->mutable_standbys()->set_synchronous(waited_for.synchronous);
+  if (waited_for.connected.has_value())
+    response->mutable_standbys()->set_connected(*waited_for.connected);
   return absl::OkStatus();
 }
 
 }  // namespace
 
 SystemHandler::SystemHandler(DaemonFacts facts, ResourceStore* store, FleetView fleet,
-                             std::function<std::map<std::string, int>()> resource_counts)
+                             std::function<std::map<std::string, int>()> resource_counts,
+                             std::function<absl::StatusOr<Standbys>()> standbys)
     : facts_(std::move(facts)),
       store_(store),
       fleet_(std::move(fleet)),
-      resource_counts_(std::move(resource_counts)) {}
+      resource_counts_(std::move(resource_counts)),
+      standbys_(std::move(standbys)) {}
 
 absl::StatusOr<admin::v1::InfoResponse> SystemHandler::Info(const admin::v1::InfoRequest& request,
                                                             const Caller& caller) {
@@ -58,7 +67,7 @@ absl::StatusOr<admin::v1::InfoResponse> SystemHandler::Info(const admin::v1::Inf
   }
   for (const auto& [type, count] : resource_counts_())
     (*response.mutable_resources())[type] = count;
-  if (const absl::Status status = AddStore(store_, &response); !status.ok()) {
+  if (const absl::Status status = AddStore(store_, standbys_, &response); !status.ok()) {
     response.set_store_problem(std::string(status.message()));
   }
   return response;

@@ -11,6 +11,7 @@
 #include "server/admin/nodes.h"
 #include "signalbox/admin/v1/system.pb.h"
 #include "storage/resource_store.h"
+#include "storage/standbys.h"
 
 namespace signalbox {
 
@@ -27,9 +28,11 @@ struct DaemonFacts {
 class SystemHandler {
  public:
   // `store` must outlive this object; the functions must be safe from any thread.
-  // `resource_counts`: how many resources of each type are served.
+  // `resource_counts`: how many resources of each type are served. `standbys`: those that the
+  // store's server waits for; null where there are no servers.
   SystemHandler(DaemonFacts facts, ResourceStore* store, FleetView fleet,
-                std::function<std::map<std::string, int>()> resource_counts);
+                std::function<std::map<std::string, int>()> resource_counts,
+                std::function<absl::StatusOr<Standbys>()> standbys);
 
   // Never fails on a store that does: it says so in `store_problem` and gives the rest.
   absl::StatusOr<admin::v1::InfoResponse> Info(const admin::v1::InfoRequest& request,
@@ -40,6 +43,7 @@ class SystemHandler {
   ResourceStore* const store_;
   const FleetView fleet_;
   const std::function<std::map<std::string, int>()> resource_counts_;
+  const std::function<absl::StatusOr<Standbys>()> standbys_;
 };
 
 }  // namespace signalbox

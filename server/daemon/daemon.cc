@@ -220,7 +220,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.nodes.emplace(fleet);
   p.system.emplace(DaemonFacts{kVersion, p.started, ::getpid(), p.xds_server->address(),
                                p.http_server->address()},
-                   p.store, fleet, resource_counts);
+                   p.store, fleet, resource_counts, p.stores.standbys);
   p.admin_services.emplace(
       &*p.config, &*p.nodes, &*p.system,
       [&p](const grpc::ServerContext& context) { return Caller{p.users.NameOf(context.peer())}; });

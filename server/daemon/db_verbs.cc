@@ -32,6 +32,7 @@
 #include "storage/seal/key_id.h"
 #include "storage/seal/key_ring.h"
 #include "storage/slow_queries.h"
+#include "storage/standbys.h"
 #include "storage/upkeep.h"
 
 namespace signalbox {
@@ -92,12 +93,29 @@ Cell StateCell(const MigrationStatus& status) {
   return Cell("up to date", Tone::kGood);
 }
 
+// What outlives the loss of the database's server.
+std::string StandbyLine(const Standbys& standbys) {
+  if (standbys.synchronous.empty())
+    return "no standby is synchronous: what was acknowledged is lost with the server";
+  std::string line = absl::StrCat("synchronous standbys: ", cli::Printable(standbys.synchronous));
+  if (standbys.connected.has_value())
+    absl::StrAppend(&line, ", ", *standbys.connected, " connected");
+  return line;
+}
+
 ExitCode Status(Context& context, const Arguments& arguments) {
   const absl::StatusOr<std::unique_ptr<Offline>> offline = OpenFor(context, arguments);
   if (!offline.ok()) return Refuse(context, offline.status());
   const absl::StatusOr<std::vector<AreaStatus>> statuses = ReadSchemas((*offline)->store);
   if (!statuses.ok()) return context.out->Fail({statuses.status()});
-  cli::Report report{.kind = "SchemaList", .data = ToJson(*statuses)};
+  std::optional<Standbys> standbys;
+  if ((*offline)->store.standbys != nullptr) {
+    absl::StatusOr<Standbys> read = (*offline)->store.standbys();
+    if (!read.ok()) return Refuse(context, read.status());
+    standbys = *std::move(read);
+  }
+  cli::Report report{.kind = "SchemaList", .data = ToJson(*statuses, standbys)};
+  if (standbys.has_value()) report.text = StandbyLine(*standbys);
   report.table.columns = {{"AREA"},
                           {"VERSION", cli::Column::Align::kRight},
                           {"KNOWN", cli::Column::Align::kRight},

@@ -70,7 +70,8 @@ absl::StatusOr<OfflineStore> OnPostgres(const options::Settings& settings, const
   return OfflineStore{
       .upkeep = std::make_unique<PostgresUpkeep>(settings, std::move(migrators), clock),
       .schemas = raw->Schemas(),
-      .count_instances = [raw] { return raw->CountInstances(); }};
+      .count_instances = [raw] { return raw->CountInstances(); },
+      .standbys = [raw] { return raw->ReadStandbys(); }};
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ absl::Status OpenPostgres(const options::Settings& settings, const SlowQueries* 
   resources.key_file = settings.key_file;
   stores->audit = std::make_unique<PostgresAuditLog>(schemas->pool(), nullptr);
   SB_ASSIGN_OR_RETURN(stores->resources, PostgresResourceStore::Create(schemas, resources));
+  stores->standbys = [schemas] { return schemas->ReadStandbys(); };
   return absl::OkStatus();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "storage/audit_log.h"
 #include "storage/resource_store.h"
 #include "storage/slow_queries.h"
+#include "storage/standbys.h"
 
 namespace signalbox {
 
@@ -20,6 +22,8 @@ struct Stores {
   std::unique_ptr<AuditLog> audit;
   // What remembers outside the store how far it had come; "" where nothing survives.
   std::string witness_file;
+  // The standbys that the database's server waits for; null where there are no servers.
+  std::function<absl::StatusOr<Standbys>()> standbys;
 };
 
 // Whether the database must have what the audit log and the witness file saw of it.

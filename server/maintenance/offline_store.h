@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "storage/migrator/area_schema.h"
+#include "storage/standbys.h"
 #include "storage/upkeep.h"
 
 namespace signalbox {
@@ -22,6 +23,8 @@ struct OfflineStore {
   std::function<absl::StatusOr<Backup>()> back_up_first;
   // How many daemons are at work on the store all the same; null where none can be.
   std::function<absl::StatusOr<int>()> count_instances;
+  // The standbys that the database's server waits for; null where there are no servers.
+  std::function<absl::StatusOr<Standbys>()> standbys;
 };
 
 }  // namespace signalbox

@@ -25,9 +25,15 @@ Json StringsOf(const Strings& strings) {
   return list;
 }
 
+Json ToJson(const Standbys& standbys) {
+  Json json = Json::Object({{"synchronous", standbys.synchronous}});
+  if (standbys.connected.has_value()) json.Set("connected", *standbys.connected);
+  return json;
+}
+
 }  // namespace
 
-Json ToJson(const std::vector<AreaStatus>& statuses) {
+Json ToJson(const std::vector<AreaStatus>& statuses, const std::optional<Standbys>& standbys) {
   Json list = Json::Array();
   for (const AreaStatus& area : statuses) {
     Json applied = Json::Array();
@@ -38,7 +44,7 @@ Json ToJson(const std::vector<AreaStatus>& statuses) {
                                    {"by", row.by}}));
     }
     const bool read_only = area.status.access == MigrationStatus::Access::kReadOnly;
-    list.Append(Json::Object({{"area", area.area},
+    Json json = Json::Object({{"area", area.area},
                               {"location", area.where},
                               {"version", area.status.version()},
                               {"known", area.status.known},
@@ -46,7 +52,9 @@ Json ToJson(const std::vector<AreaStatus>& statuses) {
                               {"applied", std::move(applied)},
                               {"access", read_only ? "read-only" : "read-write"},
                               {"fits", area.status.fitness.ok()},
-                              {"problem", std::string(area.status.fitness.message())}}));
+                              {"problem", std::string(area.status.fitness.message())}});
+    if (standbys.has_value()) json.Set("standbys", ToJson(*standbys));
+    list.Append(std::move(json));
   }
   return list;
 }

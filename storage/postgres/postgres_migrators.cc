@@ -7,6 +7,7 @@
 #include "storage/postgres/postgres_dial.h"
 #include "storage/postgres/postgres_migrations.h"
 #include "storage/postgres/postgres_result.h"
+#include "storage/postgres/postgres_standbys.h"
 #include "storage/sql.h"
 
 namespace signalbox {
@@ -52,6 +53,10 @@ std::vector<AreaSchema> PostgresMigrators::Schemas() const { return parts_->sche
 absl::StatusOr<int> PostgresMigrators::CountInstances() {
   SB_ASSIGN_OR_RETURN(const PostgresResult count, parts_->connection->Run(kCountInstances));
   return static_cast<int>(count[0].Int(0));
+}
+
+absl::StatusOr<Standbys> PostgresMigrators::ReadStandbys() {
+  return signalbox::ReadStandbys(parts_->connection.get());
 }
 
 }  // namespace signalbox

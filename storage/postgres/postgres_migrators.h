@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "storage/migrator/area_schema.h"
+#include "storage/standbys.h"
 
 namespace signalbox {
 
@@ -30,6 +31,10 @@ class PostgresMigrators {
   // session has another owner, does not show.
   //   kUnavailable  the database cannot be reached
   absl::StatusOr<int> CountInstances();
+
+  // The standbys that the server waits for.
+  //   kUnavailable  the database cannot be reached
+  absl::StatusOr<Standbys> ReadStandbys();
 
  private:
   struct Parts;

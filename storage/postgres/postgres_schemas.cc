@@ -8,6 +8,7 @@
 #include "storage/postgres/postgres_connection.h"
 #include "storage/postgres/postgres_dial.h"
 #include "storage/postgres/postgres_pool.h"
+#include "storage/postgres/postgres_standbys.h"
 
 namespace signalbox {
 namespace {
@@ -30,6 +31,11 @@ PostgresSchemas::PostgresSchemas(const Options& options)
           .connection = {.conninfo = options.conninfo, .observer = options.observer},
           .readers = options.readers,
           .random = options.random})) {}
+
+absl::StatusOr<Standbys> PostgresSchemas::ReadStandbys() const {
+  SB_ASSIGN_OR_RETURN(const PostgresPool::Lease lease, pool_->Reader());
+  return signalbox::ReadStandbys(lease.get());
+}
 
 absl::Status PostgresSchemas::Start() {
   SB_ASSIGN_OR_RETURN(const PostgresPool::Lease lease, pool_->Writer());

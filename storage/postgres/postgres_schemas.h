@@ -11,6 +11,7 @@
 #include "storage/migrator/migration_policy.h"
 #include "storage/postgres/postgres_migrations.h"
 #include "storage/sql.h"
+#include "storage/standbys.h"
 
 namespace signalbox {
 
@@ -48,6 +49,11 @@ class PostgresSchemas {
   const std::string& location() const { return location_; }
   // "15.4".
   const std::string& server_version() const { return server_version_; }
+
+  // The standbys that the server waits for.
+  //   kUnavailable  the database cannot be reached
+  //   kCancelled    the pool is closed
+  absl::StatusOr<Standbys> ReadStandbys() const;
 
   int schema_version(PostgresArea area) const { return areas_.at(area).schema_version; }
   // Why the area may only be read; OK where it may be written.

@@ -170,6 +170,24 @@ TEST_CASE("an empty store and a failing one are said") {
              Catch::Contains("problems  1: store: the store failed: disk\n"));
 }
 
+TEST_CASE("the status says whether a server waits for standbys") {
+  admin::v1::InfoResponse info = Info();
+  const auto lines = [&] { return Shown(StatusReport(info, {}, kNow, false)); };
+  const auto data = [&] { return StatusReport(info, {}, kNow, false).data; };
+  CHECK_THAT(lines(), !Catch::Contains("standbys"));
+  info.mutable_standbys();
+  CHECK_THAT(lines(), Catch::Contains("ago \"raise timeout\"\nstandbys  none is synchronous: what "
+                                      "was acknowledged is lost with the server\nserving "));
+  info.mutable_standbys()->set_synchronous("ANY 1 (a, b)");
+  CHECK_THAT(lines(), Catch::Contains("\nstandbys  synchronous: ANY 1 (a, b)\n"));
+  CHECK(data().Find("store")->Find("standbys")->Dump() ==
+        R"json({"synchronous":"ANY 1 (a, b)"})json");
+  info.mutable_standbys()->set_connected(0);
+  CHECK_THAT(lines(), Catch::Contains("\nstandbys  synchronous: ANY 1 (a, b), 0 connected\n"));
+  CHECK(data().Find("store")->Find("standbys")->Dump() ==
+        R"json({"synchronous":"ANY 1 (a, b)","connected":0})json");
+}
+
 TEST_CASE("durations and sizes are said in the units that a person uses") {
   CHECK(HumanDuration(absl::Milliseconds(999)) == "0s");
   CHECK(HumanDuration(-absl::Seconds(5)) == "0s");

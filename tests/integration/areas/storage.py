@@ -102,6 +102,8 @@ def test_postgres_restart(t):
     database = Postgres(t)
     daemon = t.daemon(url=database.url)
     daemon.apply(cluster("a"))
+    status = json.loads(daemon.cli("status", "-o", "json").stdout)["data"]["store"]
+    expect(status["standbys"] == {"synchronous": "", "connected": 0}, "status says %s" % status)
     daemon.process.kill()
     daemon.start()
     daemon.apply(cluster("b"))

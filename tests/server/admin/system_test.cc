@@ -1,8 +1,10 @@
 #include "server/admin/system.h"
 
 #include <catch2/catch.hpp>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/server/admin/admin_fixture.h"
@@ -12,7 +14,8 @@ namespace {
 
 using testing::AdminFixture;
 
-SystemHandler HandlerOf(AdminFixture* fixture) {
+SystemHandler HandlerOf(AdminFixture* fixture,
+                        std::function<absl::StatusOr<Standbys>()> standbys = nullptr) {
   return SystemHandler(
       {.version = "1.2.3", .started = absl::FromUnixSeconds(5), .pid = 42, .xds_address = "h:1"},
       fixture->store.get(),
@@ -25,7 +28,8 @@ SystemHandler HandlerOf(AdminFixture* fixture) {
        .served = [] { return Revision{1}; }},
       [] {
         return std::map<std::string, int>{{"cluster", 1}};
-      });
+      },
+      std::move(standbys));
 }
 
 TEST_CASE("info shows the daemon, its store, the head and the fleet in numbers", "[admin]") {
@@ -54,6 +58,20 @@ TEST_CASE("info shows the daemon, its store, the head and the fleet in numbers",
   CHECK(info->nodes().at("NACK") == 1);
   CHECK(info->resources().at("cluster") == 1);
   CHECK(info->store_problem().empty());
+}
+
+TEST_CASE("info says which standbys the store's server waits for, where there are servers",
+          "[admin]") {
+  AdminFixture fixture;
+  CHECK(!HandlerOf(&fixture).Info({}, Caller{})->has_standbys());
+  const auto with = [&](const absl::StatusOr<Standbys>& standbys) {
+    return *HandlerOf(&fixture, [=] { return standbys; }).Info({}, Caller{});
+  };
+  CHECK(with(Standbys{.synchronous = "ANY 1 (a, b)", .connected = 1}).standbys().connected() == 1);
+  CHECK(with(Standbys{.synchronous = "ANY 1 (a, b)"}).standbys().synchronous() == "ANY 1 (a, b)");
+  CHECK(!with(Standbys{.synchronous = "ANY 1 (a, b)"}).standbys().has_connected());
+  CHECK(with(Standbys{}).has_standbys());
+  CHECK(with(absl::UnavailableError("gone")).store_problem() == "gone");
 }
 
 TEST_CASE("info answers while the store fails, and says so", "[admin]") {

@@ -71,6 +71,9 @@ TEST_CASE("schemas are shown, brought up and taken down, and the store is verifi
   CHECK(areas.elements()[0].Find("area")->text() == "config");
   CHECK(areas.elements()[0].Find("version")->text() == "0");
   CHECK(!areas.elements()[0].Find("pending")->elements().empty());
+  CHECK(areas.elements()[0].Find("standbys")->Find("synchronous")->text().empty());
+  CHECK(areas.elements()[0].Find("standbys")->Find("connected")->text() == "0");
+  CHECK(absl::StrContains(store.Run({"status"}).out, "no standby is synchronous"));
 
   // Who only looks migrates nothing.
   const Result early = store.Run({"verify"});

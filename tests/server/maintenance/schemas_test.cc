@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -151,7 +152,7 @@ TEST_CASE("one area that does not fit stops all, and its status says why") {
   CHECK((*statuses)[0].status.fitness.ok());
   CHECK((*statuses)[0].status.pending.size() == 2);
   CHECK((*statuses)[1].status.fitness == refused.status());
-  const Json json = ToJson(*statuses);
+  const Json json = ToJson(*statuses, std::nullopt);
   CHECK(json.elements()[1].Find("fits")->text() == "false");
   CHECK(json.elements()[1].Find("applied")->elements()[0].Dump() ==
         R"({"version":1,"name":"step1","appliedAt":"2001-09-09T01:46:40Z","by":"test"})");
