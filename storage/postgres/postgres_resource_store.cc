@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "storage/check_audit_event.h"
@@ -262,18 +263,24 @@ absl::StatusOr<bool> PostgresResourceStore::LookUp(const CommitPlan& plan) {
   const absl::Time deadline = clock.Monotonic() + limits::kPostgresLookUp;
   absl::StatusOr<bool> found = errors::StoreUnavailable("the outcome of the commit is unknown");
   do {
-    SB_ASSIGN_OR_RETURN(const PostgresPool::Lease lease, pool_->Writer());
-    PostgresTransaction transaction(lease.get());
+    const absl::StatusOr<PostgresPool::Lease> lease = pool_->Writer();
+    if (!lease.ok()) {
+      // Unknown it is, also where the store is being closed.
+      if (absl::IsCancelled(lease.status())) break;
+      absl::SleepFor(limits::kPostgresFirstPause);
+      continue;
+    }
+    PostgresTransaction transaction(lease->get());
     PostgresBatch begin;
     PostgresTransaction::BeginWrite(&begin);
     // Waits for the lost transaction's end, where it is still under way.
     begin.Add(kLockHead);
     AddWrittenQuery(plan, &begin);
-    const auto asked = lease->RunBatch(begin);
+    const auto asked = (*lease)->RunBatch(begin);
     if (!asked.ok()) continue;
     // A row is locked, so that this COMMIT waits for a synchronous standby as the lost one did:
     // what is found is durable.
-    if (!lease->Commit({}).ok()) continue;
+    if (!(*lease)->Commit({}).ok()) continue;
     found = WasWritten(plan, asked->back());
   } while (!found.ok() && clock.Monotonic() < deadline);
   return found;

@@ -32,6 +32,10 @@ class Failure(Exception):
     """What a test expected and did not see."""
 
 
+class Skipped(Exception):
+    """What this machine cannot do, which the test needs; the text says what would make it possible."""
+
+
 def expect(condition, what):
     if not condition:
         raise Failure(what)
@@ -123,6 +127,7 @@ class Daemon:
         self.test = test
         self.name = name
         self.url = url  # of the store; None: SQLite in `store`
+        self.binary = test.binary
         self.folder = os.path.join(test.folder, name)
         os.makedirs(self.folder)
         self.socket = os.path.join(self.folder, "admin.sock")
@@ -143,7 +148,7 @@ class Daemon:
                 "--store.allow_fsync_off"]
 
     def command(self):
-        return [self.test.binary, "serve", "--config", self.config, *self.store_flags(),
+        return [self.binary, "serve", "--config", self.config, *self.store_flags(),
                 "--admin.socket", self.socket, "--xds.listen", self.xds, "--http.listen", self.http, *self.arguments]
 
     def start(self):
@@ -195,8 +200,9 @@ class Postgres:
     PROGRAMS = "/usr/lib/postgresql/15/bin"
     NOBODY = 65534
 
-    def __init__(self, test):
+    def __init__(self, test, fsync=False):
         self.test = test
+        self.fsync = "on" if fsync else "off"
         self.folder = tempfile.mkdtemp(prefix="sb-pg.")
         test.folders.append(self.folder)
         self.data = os.path.join(self.folder, "data")
@@ -216,11 +222,18 @@ class Postgres:
         return "postgresql://signalbox@/fleet?host=" + self.folder
 
     def start(self):
-        self.process = self.test.spawn("postgres", self._command(
-            "postgres", "-D", self.data, "-c", "listen_addresses=", "-c", "unix_socket_directories=" + self.folder,
-            "-c", "fsync=off"))
+        """Starts it and waits until it answers."""
+        self.process = None
+        wait_for(self._answers, lambda: "PostgreSQL answers; its log ends:\n" + self.process.output()[-2000:], 30)
+
+    def _answers(self):
+        # After kill -9 its old sessions hold the data for a moment: it is tried again.
+        if self.process is None or not self.process.alive():
+            self.process = self.test.spawn("postgres", self._command(
+                "postgres", "-D", self.data, "-c", "listen_addresses=", "-c", "unix_socket_directories=" + self.folder,
+                "-c", "fsync=" + self.fsync))
         ready = [os.path.join(self.PROGRAMS, "pg_isready"), "-q", "-h", self.folder]
-        wait_for(lambda: subprocess.run(ready, cwd="/").returncode == 0, "PostgreSQL answers", 30)
+        return subprocess.run(ready, cwd="/").returncode == 0
 
     def query(self, sql):
         """The lines of the answer, columns separated by "|"."""
@@ -360,6 +373,8 @@ class Test:
         self.folder = tempfile.mkdtemp(prefix="signalbox-test.")
         self.processes = []
         self.folders = [self.folder]  # removed at the end
+        self.disks = []  # unmounted at the end
+        self.figures = []  # what it measured, for its line
 
     def tool(self, name):
         """A binary of tests/integration, beside the daemon's in Bazel's output folder."""
@@ -410,6 +425,8 @@ class Test:
     def close(self, keep):
         for process in reversed(self.processes):
             process.kill()
+        for disk in self.disks:
+            disk.unmount()
         if not keep:
             for folder in self.folders:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -82,6 +82,18 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log,
   _exit(96);
 }
 
+// Runs one of its programs to its end, which must be a good one.
+void RunToEnd(const std::vector<std::string>& arguments, const std::string& log,
+              const std::string& directory) {
+  const pid_t pid = Spawn(arguments, log, directory);
+  int status = 0;
+  SB_CHECK(::waitpid(pid, &status, 0) == pid);
+  if (status != 0) {
+    Fail(arguments.front() + " ended with " + std::to_string(WEXITSTATUS(status)) + ": " +
+         ContentOf(log));
+  }
+}
+
 std::string Quoted(const std::string& value) {
   std::string quoted = "'";
   for (const char c : value) {
@@ -96,29 +108,42 @@ std::string Quoted(const std::string& value) {
 PostgresCluster::PostgresCluster(const Options& options) : directory_(TempDir::Place::kShortPath) {
   const std::string data = directory_.Join("data");
   const std::string log = directory_.Join("initdb.log");
-  const pid_t initdb =
-      Spawn({"initdb", "--no-sync", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US",
-             "-E", "UTF8", "-A", "trust", "-U", kUser, "-D", data},
-            log, directory_.path());
-  int status = 0;
-  SB_CHECK(::waitpid(initdb, &status, 0) == initdb);
-  if (status != 0) {
-    Fail("initdb ended with " + std::to_string(WEXITSTATUS(status)) + ": " + ContentOf(log));
-  }
-  std::vector<std::pair<std::string, std::string>> settings = {
+  RunToEnd({"initdb", "--no-sync", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US",
+            "-E", "UTF8", "-A", "trust", "-U", kUser, "-D", data},
+           log, directory_.path());
+  Configure({
       {"listen_addresses", ""},
       {"unix_socket_directories", directory_.path()},
       {"shared_buffers", "32MB"},
       {"dynamic_shared_memory_type", "mmap"},
       {"fsync", options.fsync ? "on" : "off"},
       {"full_page_writes", options.fsync ? "on" : "off"},
-  };
-  settings.insert(settings.end(), options.settings.begin(), options.settings.end());
-  std::ofstream file(data + "/postgresql.conf", std::ios::app);
+  });
+  Configure(options.settings);
+  Start();
+}
+
+PostgresCluster::PostgresCluster(const PostgresCluster& primary,
+                                 const std::string& application_name)
+    : directory_(TempDir::Place::kShortPath) {
+  const std::string data = directory_.Join("data");
+  RunToEnd({"pg_basebackup", "--no-sync", "--checkpoint=fast", "-h", primary.socket_directory(),
+            "-U", kUser, "-D", data},
+           directory_.Join("basebackup.log"), directory_.path());
+  Configure({{"unix_socket_directories", directory_.path()},
+             {"primary_conninfo", "host=" + primary.socket_directory() + " user=" + kUser +
+                                      " application_name=" + application_name},
+             {"wal_retrieve_retry_interval", "50ms"}});
+  SB_CHECK(std::ofstream(data + "/standby.signal").good());
+  Start();
+}
+
+void PostgresCluster::Configure(
+    const std::vector<std::pair<std::string, std::string>>& settings) const {
+  std::ofstream file(directory_.Join("data/postgresql.conf"), std::ios::app);
   for (const auto& [name, value] : settings) file << name << " = " << Quoted(value) << "\n";
   file.close();
   SB_CHECK(file.good());
-  Start();
 }
 
 PostgresCluster::~PostgresCluster() {
@@ -191,6 +216,8 @@ void PostgresCluster::Start() {
   }
   Fail("the server does not start: " + ContentOf(log));
 }
+
+void PostgresCluster::Promote() const { Execute("postgres", "SELECT pg_promote()"); }
 
 PostgresDatabase::PostgresDatabase(PostgresCluster* cluster)
     : cluster_(cluster), name_([] {

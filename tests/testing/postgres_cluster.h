@@ -26,6 +26,9 @@ class PostgresCluster {
 
   // Makes and starts it.
   explicit PostgresCluster(const Options& options);
+  // Makes and starts a standby of `primary`, which must run: a copy that follows it by streaming,
+  // under the name `application_name` as synchronous_standby_names knows it.
+  PostgresCluster(const PostgresCluster& primary, const std::string& application_name);
   // Ends it; what it stored goes.
   ~PostgresCluster();
   PostgresCluster(const PostgresCluster&) = delete;
@@ -50,6 +53,8 @@ class PostgresCluster {
   void Stop();
   // Starts it again after Kill or Stop and waits until it takes connections.
   void Start();
+  // Makes a standby a primary, and waits until it is one.
+  void Promote() const;
 
   // The server's main process.
   pid_t pid() const { return pid_; }
@@ -57,6 +62,8 @@ class PostgresCluster {
   const std::string& socket_directory() const { return directory_.path(); }
 
  private:
+  // Adds lines to postgresql.conf.
+  void Configure(const std::vector<std::pair<std::string, std::string>>& settings) const;
   void WaitForEnd();
 
   const TempDir directory_;
