@@ -11,7 +11,7 @@ import time
 from harness import expect, wait_for
 
 RATE = 200  # changes a second
-WRITERS = 16
+WRITERS = 8
 
 
 class Load:
