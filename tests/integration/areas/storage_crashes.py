@@ -11,6 +11,7 @@ from harness import Daemon, Postgres, expect
 def run_on(t, load):
     """Lets the load go on until a moment drawn by chance."""
     load.wait_for_next()
+    load.wait_for_more(40)  # what the last crash has held up is done
     load.measure(lambda: (load.wait_for_more(60), time.sleep(t.random.uniform(0, 0.3))))
 
 
@@ -76,8 +77,10 @@ def test_power_cut(t):
 def test_power_cut_sees_losses(t):
     """the same power cut finds losses where SQLite runs with synchronous=NORMAL"""
     rounds = 20 if t.long else 3
-    lost = acknowledged = rounds_with_losses = 0
-    for number in range(rounds):
+    lost = acknowledged = rounds_with_losses = cuts = 0
+    # Now and then a cut falls right behind a checkpoint, and loses nothing.
+    while cuts < rounds or lost == 0 and cuts < 4 * rounds:
+        number, cuts = cuts, cuts + 1
         disk = Disk(t, name="disk%d" % number)
         daemon = daemon_on(t, disk, t.tool("signalbox_normal"), name="daemon%d" % number)
         daemon.stop()  # what it has made so far is flushed by the last checkpoint
@@ -88,11 +91,12 @@ def test_power_cut_sees_losses(t):
         load.process.kill()
         _, acked = load.read()
         missing = Stored.on_sqlite(daemon.store).lost(acked)
+        disk.unmount()
         lost += len(missing)
         acknowledged += len(acked)
         rounds_with_losses += bool(missing)
-    expect(lost > 0, "none of %d acknowledged changes was lost in %d cuts: the cut shows nothing" % (acknowledged, rounds))
-    t.figures += ["%d cuts" % rounds, "%d acknowledged" % acknowledged, "%d lost" % lost,
+    expect(lost > 0, "none of %d acknowledged changes was lost in %d cuts: the cut shows nothing" % (acknowledged, cuts))
+    t.figures += ["%d cuts" % cuts, "%d acknowledged" % acknowledged, "%d lost" % lost,
                   "losses in %d cuts" % rounds_with_losses]
 
 

@@ -9,7 +9,9 @@
 #include <string>
 #include <thread>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -26,9 +28,15 @@ namespace {
 
 using Outcome = Committed::Outcome;
 
+// Asks again and again; aborts where the answer does not come.
+void Until(absl::FunctionRef<bool()> condition) {
+  const SystemClock clock;
+  const absl::Time deadline = clock.Monotonic() + absl::Minutes(1);
+  while (!condition()) SB_CHECK(clock.Monotonic() < deadline);
+}
+
 void WaitUntil(const PostgresCluster& cluster, const std::string& condition) {
-  while (cluster.Execute("fleet", "SELECT " + condition) != "t") {
-  }
+  Until([&] { return cluster.Execute("fleet", "SELECT " + condition) == "t"; });
 }
 
 // A primary, the standby "s1" that its commits wait for, and a store that knows both.
@@ -96,8 +104,7 @@ struct Pair {
     const std::string waiter = Waiter();
     primary.Execute("fleet", absl::StrCat("SELECT pg_cancel_backend(",
                                           waiter.substr(0, waiter.find(' ')), ")"));
-    while (Waiter() == waiter) {
-    }
+    Until([&] { return Waiter() != waiter; });
   }
 
   // What any reader of a server sees.
@@ -114,12 +121,14 @@ struct Pair {
 
   // Asks what became of the change until there is an answer.
   std::optional<Revision> Find() {
-    while (true) {
-      const auto found = store->FindRequest("alice", "r1");
-      if (found.ok()) return *found;
-      SB_CHECK(found.status().code() == absl::StatusCode::kUnavailable ||
-               found.status().code() == absl::StatusCode::kAborted);
-    }
+    absl::StatusOr<std::optional<Revision>> found;
+    Until([&] {
+      found = store->FindRequest("alice", "r1");
+      SB_CHECK(found.ok() || absl::IsUnavailable(found.status()) ||
+               absl::IsAborted(found.status()));
+      return found.ok();
+    });
+    return *found;
   }
 
   PostgresCluster primary{{.fsync = true}};
@@ -177,8 +186,7 @@ TEST_CASE("what is unknown when the store is closed is not said not to be writte
   pair.BeginCommit();
   pair.CancelWait();
   std::thread closing([&] { pair.store->Close(); });
-  while (!absl::IsCancelled(pair.store->ReadHead().status())) {
-  }
+  Until([&] { return absl::IsCancelled(pair.store->ReadHead().status()); });
   const std::string waiter = pair.Waiter();
   pair.primary.Execute(
       "fleet", absl::StrCat("SELECT pg_cancel_backend(", waiter.substr(0, waiter.find(' ')), ")"));
@@ -276,8 +284,7 @@ TEST_CASE(
 TEST_CASE("a primary that a failover has left behind is not written to any more") {
   Pair pair;
   pair.FailOver();
-  while (!pair.store->ReadHead().ok()) {
-  }
+  Until([&] { return pair.store->ReadHead().ok(); });
   pair.primary.Start();
   pair.standby->Stop();
   const auto refused = pair.store->Commit(pair.change, Revision{1}, AcceptAll(), {});
