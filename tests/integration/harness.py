@@ -200,7 +200,8 @@ class Postgres:
     PROGRAMS = "/usr/lib/postgresql/15/bin"
     NOBODY = 65534
 
-    def __init__(self, test, fsync=False):
+    def __init__(self, test, fsync=False, follow=None):
+        """With `follow`, another one, it is its synchronous standby."""
         self.test = test
         self.fsync = "on" if fsync else "off"
         self.folder = tempfile.mkdtemp(prefix="sb-pg.")
@@ -208,14 +209,29 @@ class Postgres:
         self.data = os.path.join(self.folder, "data")
         if os.geteuid() == 0:
             os.chown(self.folder, self.NOBODY, self.NOBODY)
-        made = subprocess.run(
-            self._command("initdb", "--no-sync", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US", "-E",
-                          "UTF8", "-A", "trust", "-U", "signalbox", "-D", self.data),
-            capture_output=True, text=True, cwd="/")
-        expect(made.returncode == 0, "initdb: " + made.stderr)
+        if follow is not None:
+            self.follow(follow)
+            return
+        self._run("initdb", "--no-sync", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US", "-E", "UTF8", "-A",
+                  "trust", "-U", "signalbox", "-D", self.data)
         self.start()
-        subprocess.run([os.path.join(self.PROGRAMS, "createdb"), "-h", self.folder, "-U", "signalbox", "fleet"],
-                       check=True, cwd="/")
+        self._run("createdb", "-h", self.folder, "-U", "signalbox", "fleet")
+
+    def follow(self, primary):
+        """Starts it anew as a standby, for which the primary's commits wait from then on."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._run("pg_basebackup", "--no-sync", "--checkpoint=fast", "-h", primary.folder, "-U", "signalbox", "-D", self.data)
+        with open(os.path.join(self.data, "postgresql.auto.conf"), "a") as f:
+            f.write("primary_conninfo = 'host=%s user=signalbox application_name=standby'\n" % primary.folder)
+        open(os.path.join(self.data, "standby.signal"), "w").close()
+        self.start()
+        primary.query("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (standby)'")
+        primary.query("SELECT pg_reload_conf()")
+        followed = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'"
+        wait_for(lambda: primary.query(followed) == ["1"], "the standby is synchronous", 30)
+
+    def promote(self):
+        self.query("SELECT pg_promote()")
 
     @property
     def url(self):
@@ -242,6 +258,10 @@ class Postgres:
             capture_output=True, text=True, cwd="/")
         expect(result.returncode == 0, "%s: %s" % (sql, result.stderr))
         return result.stdout.splitlines()
+
+    def _run(self, *command):
+        done = subprocess.run(self._command(*command), capture_output=True, text=True, cwd="/")
+        expect(done.returncode == 0, "%s: %s" % (command[0], done.stderr))
 
     def _command(self, program, *arguments):
         path = os.path.join(self.PROGRAMS, program)

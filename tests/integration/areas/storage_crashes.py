@@ -1,4 +1,5 @@
 """Crashes under 200 changes a second: what was acknowledged is there, once, in one unbroken history."""
+import json
 import os
 import signal
 import time
@@ -120,4 +121,32 @@ def test_postgres_kill(t):
         stored.check(load.read()[0], acked)
         verify(t, *daemon.store_flags(), "--config", daemon.config)
     finish(t, load, rounds, lambda: Stored.on_postgres(database))
+    t.figures.append("changes again after " + span(again))
+
+
+def test_postgres_failover(t):
+    """kill -9 of PostgreSQL under load, whose synchronous standby takes over, loses nothing that was acknowledged"""
+    rounds = 5 if t.long else 1
+    primary = Postgres(t, fsync=True)
+    standby = Postgres(t, fsync=True, follow=primary)
+    daemon = t.daemon(url="%s,%s" % (primary.url, standby.folder))
+    load = Load(t, daemon)
+    again = []
+    for number in range(rounds):
+        if number > 0:
+            primary, standby = standby, primary
+            standby.follow(primary)
+        run_on(t, load)
+        status = json.loads(daemon.cli("status", "-o", "json").stdout)["data"]["store"]
+        expect(status["standbys"] == {"synchronous": "ANY 1 (standby)", "connected": 1}, "status says %s" % status)
+        primary.process.signal(signal.SIGKILL)
+        primary.process.wait()
+        killed = time.monotonic()
+        _, acked = load.read()
+        standby.promote()
+        load.wait_for_next()
+        again.append(time.monotonic() - killed)
+        stored = Stored.on_postgres(standby)
+        stored.check(load.read()[0], acked)
+    finish(t, load, rounds, lambda: Stored.on_postgres(standby))
     t.figures.append("changes again after " + span(again))
