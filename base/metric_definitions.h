@@ -41,6 +41,15 @@ inline constexpr Definition kBuildSeconds = {
 inline constexpr Definition kStoreSizeBytes = {Definition::Kind::kGauge,
                                                "signalbox_store_size_bytes",
                                                "Bytes that the store occupies, by area", "area"};
+inline constexpr Definition kStoreUnfollowed = {
+    Definition::Kind::kGauge, "signalbox_store_unfollowed",
+    "1 while what is served does not follow the database: it is away, damaged, or not adopted"};
+inline constexpr Definition kStoreUnadopted = {
+    Definition::Kind::kGauge, "signalbox_store_unadopted",
+    "1 while the database is not the one that is served, and waits for `signalbox db adopt`"};
+inline constexpr Definition kStoreForks = {
+    Definition::Kind::kCounter, "signalbox_store_forks_total",
+    "Times the database had another history than what was served, and was followed"};
 inline constexpr Definition kBuildInfo = {Definition::Kind::kGauge, "signalbox_build_info",
                                           "1; the label says which version runs", "version"};
 

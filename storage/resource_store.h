@@ -139,7 +139,10 @@ class ResourceStore {
 
   // Waits until the head is another than `after` or the deadline (a time of Clock::Monotonic) has
   // passed; returns the head either way, as far as this process knows it: that costs no read where
-  // nothing happened. A missed wake-up costs latency only: the caller compares.
+  // nothing happened. A missed wake-up costs latency only: the caller compares. Where nothing
+  // changed by the deadline it says what keeps the store from being used, if anything is known to:
+  //   kUnavailable  the database did not answer when it was last looked at
+  //   kDataLoss     damage was found: the text says what to do
   virtual absl::StatusOr<Head> WaitForChange(const Head& after, absl::Time deadline) = 0;
 
   // One resource at the head.

@@ -7,32 +7,30 @@
 #include "storage/model/control_entry.h"
 
 namespace signalbox {
-namespace {
 
-// Whether the control log says that this epoch has ended.
-absl::StatusOr<bool> HasEnded(ResourceStore* store, uint64_t epoch) {
-  const ControlEntry ended = EpochEnded(epoch);
+absl::StatusOr<bool> HasEnded(ResourceStore* store, std::optional<uint64_t> epoch) {
+  const ControlEntry ended = EpochEnded(epoch.value_or(0));
   int64_t after = 0;
   while (true) {
     SB_ASSIGN_OR_RETURN(const std::vector<ControlEntry> entries, store->ControlSince(after));
     if (entries.empty()) return false;
     for (const ControlEntry& entry : entries) {
-      if (entry.kind == ended.kind && entry.subject == ended.subject) return true;
+      if (entry.kind == ended.kind && (!epoch.has_value() || entry.subject == ended.subject))
+        return true;
     }
     after = entries.back().seq;
   }
 }
 
-}  // namespace
-
 absl::Status CheckWitness(ResourceStore* store, const Witness& witness) {
   if (witness.epoch == 0) return absl::OkStatus();
   SB_ASSIGN_OR_RETURN(const Head head, store->ReadHead());
-  if (!witness.store_id.empty() && witness.store_id != head.store_id)
-    return errors::AnotherStore(witness.name, witness.store_id, head.store_id);
-  if (witness.epoch != head.epoch) {
+  const bool another = !witness.store_id.empty() && witness.store_id != head.store_id;
+  if (another || witness.epoch != head.epoch) {
     SB_ASSIGN_OR_RETURN(const bool ended, HasEnded(store, witness.epoch));
-    return ended ? absl::OkStatus() : errors::EpochUnknown(witness.name);
+    if (ended) return absl::OkStatus();
+    return another ? errors::AnotherStore(witness.name, witness.store_id, head.store_id)
+                   : errors::EpochUnknown(witness.name);
   }
   if (witness.revision > head.revision)
     return errors::HistoryShortened(witness.name, head.revision, witness.revision);

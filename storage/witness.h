@@ -24,15 +24,20 @@ struct Witness {
   std::optional<Digest> digest;  // of the chain at `revision`
 };
 
-// Whether the store has what the witness saw: the same store, its epoch (the head's, or one that
-// ended by Adopt or a restore), and in the head's epoch at least its revision with its digest.
+// Whether the control log says that `epoch` has ended; none: that any epoch has. An epoch of
+// another store's is ended by AdoptStore, too.
+//   any  the store's
+absl::StatusOr<bool> HasEnded(ResourceStore* store, std::optional<uint64_t> epoch);
+
+// Whether the store has what the witness saw: its epoch has ended in it by AdoptStore or a restore,
+// or it is the same store, in the head's epoch, and has at least its revision with its digest.
 //   kFailedPrecondition  it has not; the text says what is missing and what to do
 //   any                  the store's
 absl::Status CheckWitness(ResourceStore* store, const Witness& witness);
 
 // Takes the store as it is for the truth: starts a new epoch, with `event`, in which none of
-// `witnesses` contradicts it. The name of the store that `witness` remembers is not changed by
-// this: its keeper writes it anew. Returns the head.
+// `witnesses` contradicts it, even one of another store. Instances that have refused it so far, or
+// serve the epoch of a witness, follow it from then on. Returns the head.
 absl::StatusOr<Head> AdoptStore(ResourceStore* store, absl::Span<const Witness> witnesses,
                                 const AuditEvent& event);
 

@@ -95,6 +95,8 @@ absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::JudgeAndCommit(
   change.changes.source = caller.source;
   change.preconditions.epoch = head.epoch;
   SB_ASSIGN_OR_RETURN(const Judging judging, judges_());
+  // The database became another one; what is served is about to follow, or to refuse it.
+  if (judging.epoch != head.epoch) return errors::NotLoadedYet();
   SB_RETURN_IF_ERROR(
       AtRequestPaths(judging.judge->Check(judging.judged_on, {}, change.changes), change.changes));
   if (request.validate_only()) return Validate(change.changes, change.preconditions, judging);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -12,6 +13,7 @@ namespace signalbox {
 // What a change is judged with: a head, and a judge for changes on top of it.
 struct Judging {
   Revision judged_on;
+  uint64_t epoch = 0;  // that `judged_on` is of
   std::shared_ptr<const Judge> judge;
 };
 

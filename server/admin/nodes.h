@@ -17,6 +17,8 @@ struct FleetView {
   std::function<std::vector<NodeStatus>()> nodes;
   // The revision that proxies should have; 0 before the first is loaded.
   std::function<Revision()> served;
+  // Why the database is not followed; OK where it is. May be null: it is.
+  std::function<absl::Status()> problem = nullptr;
 };
 
 // NodesService. Safe from any thread.

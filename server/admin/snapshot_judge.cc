@@ -45,10 +45,13 @@ JudgeSource JudgeBySnapshot(const SnapshotBuilder* builder, const SnapshotReader
       if (absl::IsOutOfRange(changes.status())) return errors::NotLoadedYet();
       SB_RETURN_IF_ERROR(changes.status());
       if (changes->empty()) break;
+      // The same.
+      if (until_head.empty() && changes->front().info.previous_digest != snapshot->digest)
+        return errors::NotLoadedYet();
       head = changes->back().info.revision;
       for (RevisionChanges& revision : *changes) until_head.push_back(std::move(revision));
     }
-    return Judging{head,
+    return Judging{head, snapshot->epoch,
                    std::make_shared<const SnapshotJudge>(builder, snapshot, std::move(until_head))};
   };
 }

@@ -67,9 +67,9 @@ absl::StatusOr<admin::v1::InfoResponse> SystemHandler::Info(const admin::v1::Inf
   }
   for (const auto& [type, count] : resource_counts_())
     (*response.mutable_resources())[type] = count;
-  if (const absl::Status status = AddStore(store_, standbys_, &response); !status.ok()) {
-    response.set_store_problem(std::string(status.message()));
-  }
+  absl::Status problem = AddStore(store_, standbys_, &response);
+  if (problem.ok() && fleet_.problem != nullptr) problem = fleet_.problem();
+  if (!problem.ok()) response.set_store_problem(std::string(problem.message()));
   return response;
 }
 

@@ -160,9 +160,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
                            AuditFollower::Bounds{});
   p.audit_follower->Start();
   if (!p.stores.witness_file.empty()) {
-    p.witness_keeper.emplace(p.store, p.stores.witness_file, &p.clock,
-                             ReportOf(p.stores.witness_file,
-                                      "a database that lost its newest changes may go unnoticed"));
+    p.witness_keeper.emplace(
+        p.store, p.stores.witness_file, &p.clock,
+        [&p](const Head& head) { return p.publisher->Follows(head); },
+        ReportOf(p.stores.witness_file,
+                 "a database that lost its newest changes may go unnoticed"));
   }
 
   p.sessions.registry = &p.types;
@@ -188,14 +190,23 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   // time.
   const auto ready = [&p, group] {
     const SnapshotPtr snapshot = p.snapshots.Current(group);
-    return Health{true, {absl::StrCat("revision ", snapshot->revision.number)}};
+    Health health{true, {absl::StrCat("revision ", snapshot->revision.number)}};
+    const PublishState state = p.publisher->State();
+    if (!state.problem.ok()) {
+      health.lines.push_back(
+          absl::StrCat("degraded since ",
+                       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", state.since, absl::UTCTimeZone()),
+                       ": ", state.problem.message()));
+    }
+    return health;
   };
   SB_ASSIGN_OR_RETURN(p.http_server,
                       HttpServer::Start(settings.http_listen,
                                         {live, ready, [&p] { return p.metrics.Serialize(); }}));
 
   const FleetView fleet{[&p] { return p.fleet->List(); },
-                        [&p, group] { return p.snapshots.Current(group)->revision; }};
+                        [&p, group] { return p.snapshots.Current(group)->revision; },
+                        [&p] { return p.publisher->State().problem; }};
   const auto resource_counts = [&p, group] {
     std::map<std::string, int> counts;
     const SnapshotPtr snapshot = p.snapshots.Current(group);
@@ -207,7 +218,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   };
   p.config.emplace(
       p.store, p.descriptors.get(), &p.types,
-      JudgeBySnapshot(&*p.builder, &p.snapshots, group, p.store),
+      [&p, by_snapshot = JudgeBySnapshot(&*p.builder, &p.snapshots, group,
+                                         p.store)]() -> absl::StatusOr<Judging> {
+        const PublishState state = p.publisher->State();
+        if (state.unadopted) return state.problem;
+        return by_snapshot();
+      },
       [&p] { return p.audit_follower->Admit(); },
       [&p](const admin::v1::ApplyRequest& request, const Caller& caller,
            const absl::StatusOr<admin::v1::ApplyResponse>& result) {
@@ -238,6 +254,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
           NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {
       samples->Set(metrics::kNodes, NodeStateName(state), states[state]);
     }
+    const PublishState state = p.publisher->State();
+    samples->Set(metrics::kStoreUnfollowed, "", state.problem.ok() ? 0 : 1);
+    samples->Set(metrics::kStoreUnadopted, "", state.unadopted ? 1 : 0);
     const absl::StatusOr<int64_t> bytes = p.store->SizeBytes();
     if (bytes.ok()) samples->Set(metrics::kStoreSizeBytes, "config", static_cast<double>(*bytes));
   }));

@@ -273,7 +273,8 @@ std::string UserOf(const Context& context) {
 absl::Status CheckThereIsAStore(const OfflineStore& offline) {
   SB_ASSIGN_OR_RETURN(const std::vector<AreaStatus> statuses, ReadSchemas(offline));
   if (statuses[0].status.version() > 0) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("there is no store in ", statuses[0].where));
+  return absl::NotFoundError(absl::StrCat("there is no store in ", statuses[0].where,
+                                          ": `signalbox db migrate` makes an empty one"));
 }
 
 absl::StatusOr<Head> AdoptIn(const Context& context, const Arguments& arguments) {
@@ -463,7 +464,7 @@ std::vector<Verb> DbVerbs() {
               .positionals = {.name = "DIR", .help = "new or empty", .at_least = 1, .at_most = 1},
               .run = BackUp}),
       DbVerb({.name = "db adopt",
-              .help = "Take the store as it is for the truth; the daemon must be stopped",
+              .help = "Take the store as it is for the truth; on SQLite the daemon must be stopped",
               .example = "signalbox db adopt --yes",
               .run = AdoptVerb}),
       DbVerb(

@@ -12,7 +12,8 @@ namespace signalbox {
 //   db migrate [down]   brings schemas up, or one down; --dry-run shows the steps
 //   db verify [DIR]     reads a backup, or the whole store; 1 when something is damaged
 //   db backup DIR       copies the store, verified
-//   db adopt --yes      takes the store as it is for the truth
+//   db adopt --yes      takes the store as it is for the truth; on PostgreSQL the instances that
+//                       wait for that follow
 //   db rotate-key       seals every secret with a new key, or removes an older one from the key
 //   file
 std::vector<cli::Verb> DbVerbs();

@@ -16,6 +16,7 @@
 #include "storage/postgres/postgres_resource_store.h"
 #include "storage/postgres/postgres_schemas.h"
 #include "storage/sql.h"
+#include "storage/sqlite/how_to_restore.h"
 #include "storage/sqlite/sqlite_areas.h"
 #include "storage/sqlite/sqlite_audit_log.h"
 #include "storage/sqlite/sqlite_directory.h"
@@ -106,6 +107,13 @@ absl::StatusOr<std::string> ConnectionString(options::PostgresTarget target,
     SB_ASSIGN_OR_RETURN(target.password, options::ReadPasswordFile(password_file));
   }
   return options::PostgresConnectionString(target);
+}
+
+std::string WhatToDoAboutDamage(const options::Settings& settings) {
+  const options::SqliteSettings* const sqlite = settings.store.sqlite();
+  if (sqlite != nullptr) return HowToRestore(sqlite->directory);
+  return "bring the database back from a backup with PostgreSQL's own tools, then `signalbox db "
+         "adopt --yes`; the newest changes may be lost";
 }
 
 absl::StatusOr<Stores> OpenStores(const options::Settings& settings,

@@ -38,6 +38,9 @@ absl::StatusOr<Stores> OpenStores(const options::Settings& settings,
                                   const SlowQueries* slow_queries, const Clock* clock,
                                   Random* random, Witnesses witnesses = Witnesses::kChecked);
 
+// What to do where a store of these settings turned out damaged, for a person.
+std::string WhatToDoAboutDamage(const options::Settings& settings);
+
 // What libpq reads, with the password from `password_file` where `target` has none.
 //   kFailedPrecondition  the file cannot be used
 absl::StatusOr<std::string> ConnectionString(options::PostgresTarget target,

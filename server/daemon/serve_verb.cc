@@ -13,6 +13,7 @@
 #include "options/settings.h"
 #include "options/store_settings.h"
 #include "server/daemon/daemon.h"
+#include "server/daemon/open_store.h"
 #include "server/daemon/reload.h"
 
 namespace signalbox {
@@ -40,7 +41,11 @@ cli::ExitCode Serve(cli::Context& context, const cli::Arguments& arguments) {
   if (sqlite != nullptr && sqlite->in_memory())
     log::Warning("the store is in memory: nothing survives the end of this process");
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(settings);
-  if (!daemon.ok()) return context.out->Fail({daemon.status()});
+  if (!daemon.ok()) {
+    const std::string hint =
+        absl::IsDataLoss(daemon.status()) ? WhatToDoAboutDamage(settings) : std::string();
+    return context.out->Fail({daemon.status(), hint});
+  }
   int received = 0;
   while (sigwait(&signals, &received) == 0 && received == SIGHUP) {
     Reload(cli::LoadOptions(context, arguments), &loaded->options,

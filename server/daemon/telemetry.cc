@@ -23,7 +23,8 @@ Telemetry::Telemetry(MetricRegistry* metrics, const TypeRegistry* types, const C
       sotw_streams_(metrics->GaugeOf(metrics::kStreams, VariantName(Variant::kSotw))),
       delta_streams_(metrics->GaugeOf(metrics::kStreams, VariantName(Variant::kDelta))),
       revision_(metrics->GaugeOf(metrics::kRevision)),
-      build_seconds_(metrics->HistogramOf(metrics::kBuildSeconds)) {
+      build_seconds_(metrics->HistogramOf(metrics::kBuildSeconds)),
+      forks_(metrics->CounterOf(metrics::kStoreForks)) {
   for (const ResourceType* type : types_->in_push_order()) {
     const absl::string_view name = type->short_name();
     counters_.push_back({metrics->CounterOf(metrics::kResponses, name),
@@ -151,6 +152,19 @@ void Telemetry::OnPublishStatus(const absl::Status& status) {
   } else {
     log::Error("cannot publish; what is served stays", {{"error", status}});
   }
+}
+
+void Telemetry::OnHistoryReplaced(const Head& before, const Head& now, Replaced how) {
+  const auto say = how == Replaced::kAdopted ? log::Warning : log::Error;
+  if (how == Replaced::kFork) forks_.Add();
+  say(how == Replaced::kAdopted
+          ? "the database was adopted or restored; what is served follows it"
+          : "the database has another history; what is served follows it, and changes may be lost",
+      {{"served_revision", before.revision.number},
+       {"served_digest", before.digest.Hex()},
+       {"found_revision", now.revision.number},
+       {"found_digest", now.digest.Hex()},
+       {"found_epoch", absl::StrCat(absl::Hex(now.epoch))}});
 }
 
 }  // namespace signalbox

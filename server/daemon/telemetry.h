@@ -33,6 +33,7 @@ class Telemetry : public StreamObserver, public PublishObserver {
 
   void OnPublished(const Snapshot& snapshot, absl::Duration took) override;
   void OnPublishStatus(const absl::Status& status) override;
+  void OnHistoryReplaced(const Head& before, const Head& now, Replaced how) override;
 
  private:
   struct TypeCounters {
@@ -62,6 +63,7 @@ class Telemetry : public StreamObserver, public PublishObserver {
   Gauge revision_;
   std::vector<Gauge> resources_;  // by ResourceType::index()
   Histogram build_seconds_;
+  Counter forks_;
 
   Mutex mu_;
   std::map<std::string, Repeated> nacks_ SB_GUARDED_BY(mu_);  // by fingerprint

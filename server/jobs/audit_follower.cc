@@ -56,6 +56,7 @@ void AuditFollower::Run() {
     absl::StatusOr<Head> head = store_->WaitForChange(seen, clock_->Monotonic() + kPoll);
     if (absl::IsCancelled(head.status())) return;
     absl::Status status = head.status();
+    if (status.ok() && head->epoch != seen.epoch) ForgetCursor();
     if (status.ok()) status = MoveAll();
     if (status.ok()) seen = *head;
     if (absl::IsCancelled(status)) return;
@@ -64,6 +65,11 @@ void AuditFollower::Run() {
     if (!status.ok() && !stopping_) stop_.WaitFor(&mu_, absl::ToChronoNanoseconds(kPoll));
     if (stopping_) return;
   }
+}
+
+void AuditFollower::ForgetCursor() {
+  MutexLock lock(&moving_);
+  cursor_known_ = false;
 }
 
 absl::StatusOr<bool> AuditFollower::MoveSome() {

@@ -51,6 +51,8 @@ class AuditFollower {
 
  private:
   void Run();
+  // The cursor is read anew: it may be another store that is followed.
+  void ForgetCursor() SB_EXCLUDES(moving_);
   // Moves up to one read of rows; returns whether there may be more.
   absl::StatusOr<bool> MoveSome() SB_REQUIRES(moving_);
   // Deletes from the outbox what was moved long ago.

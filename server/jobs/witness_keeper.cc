@@ -16,8 +16,12 @@ constexpr absl::Duration kPause = absl::Seconds(1);
 }  // namespace
 
 WitnessKeeper::WitnessKeeper(ResourceStore* store, std::string path, const Clock* clock,
-                             Report report)
-    : store_(store), path_(std::move(path)), clock_(clock), report_(std::move(report)) {
+                             Served served, Report report)
+    : store_(store),
+      path_(std::move(path)),
+      clock_(clock),
+      served_(std::move(served)),
+      report_(std::move(report)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -41,6 +45,7 @@ void WitnessKeeper::Run() {
 
 bool WitnessKeeper::Keep(const Head& head) {
   if (SameHistory(head, kept_)) return true;
+  if (!served_(head)) return false;
   const absl::Status status = WriteWitnessFile(path_, head);
   if (status.ok()) kept_ = head;
   if (status != last_) report_(status);

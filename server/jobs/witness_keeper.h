@@ -13,15 +13,18 @@
 namespace signalbox {
 
 // Keeps the witness file up with the store's head, on a thread of its own: within two seconds of a
-// change.
+// change. A head that is not of the history that is served is no witness's to remember.
 class WitnessKeeper {
  public:
   // Is told on the keeper's thread when writing begins to fail, and when it works again (an OK
   // status).
   using Report = std::function<void(const absl::Status&)>;
+  // Whether a head is of the history that is served. Called on the keeper's thread.
+  using Served = std::function<bool(const Head&)>;
 
   // The pointers must outlive this object.
-  WitnessKeeper(ResourceStore* store, std::string path, const Clock* clock, Report report);
+  WitnessKeeper(ResourceStore* store, std::string path, const Clock* clock, Served served,
+                Report report);
   // Ends the thread: at once when the store is closed, else within a second.
   ~WitnessKeeper();
 
@@ -35,6 +38,7 @@ class WitnessKeeper {
   ResourceStore* const store_;
   const std::string path_;
   const Clock* const clock_;
+  const Served served_;
   const Report report_;
 
   Mutex mu_;

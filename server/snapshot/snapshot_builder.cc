@@ -70,6 +70,8 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group,
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->group = group;
   snapshot->revision = state.head.revision;
+  snapshot->epoch = state.head.epoch;
+  snapshot->digest = state.head.digest;
   for (size_t i = 0; i < fragments.size(); ++i) {
     TypeSetPtr set = TypeSet::Of(std::move(fragments[i]));
     // An equal set stays the same object, so that streams need not look.
@@ -104,6 +106,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
       if (key.namespace_name == base.group.namespace_name) edits[type->index()][key.name] = nullptr;
     }
     snapshot->revision = revision.info.revision;
+    snapshot->digest = revision.info.digest;
   }
   for (size_t i = 0; i < edits.size(); ++i) {
     if (edits[i].empty()) continue;

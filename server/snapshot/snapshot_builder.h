@@ -29,6 +29,8 @@ class SnapshotBuilder {
   SnapshotBuilder(const TypeRegistry* registry, const References* references,
                   DanglingReferences dangling = DanglingReferences::kRefuse);
 
+  const TypeRegistry& registry() const { return *registry_; }
+
   // The snapshot of `group` from everything at the head. Fragments of `previous` (may be null) that
   // have the same content are used again.
   absl::StatusOr<SnapshotPtr> Build(const NodeGroupName& group, const HeadState& state,

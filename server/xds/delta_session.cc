@@ -81,6 +81,7 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   subscription.SetInterest(wildcard, context().names->Intern({names.begin(), names.end()}), resend);
   if (!first) return absl::OkStatus();
 
+  if (request.initial_resource_versions_size() > 0) NotePresented();
   std::vector<Holding::Exception> held;
   for (const auto& [name, version] : request.initial_resource_versions()) {
     if (absl::Status status = CheckToken("a resource version", version); !status.ok())

@@ -105,6 +105,7 @@ std::string Session::ErrorText(const std::string& text) {
 
 void Session::OnTargets(const View& view, absl::Time now) {
   has_targets_ = true;
+  unproven_ = view.unproven;
   for (TypeState& state : types_) {
     const size_t index = state.subscription->type().index();
     state.subscription->SetTarget(view.targets[index], view.revision);
@@ -289,7 +290,7 @@ bool Session::Settled(const TypeState& state) const {
 }
 
 std::optional<Response> Session::Next(absl::Time now) {
-  if (writing_ || !has_targets_) return std::nullopt;
+  if (writing_ || !has_targets_ || LeftAlone()) return std::nullopt;
   for (TypeState& state : types_) {
     Subscription& subscription = *state.subscription;
     if (!subscription.MayHavePending()) {
@@ -407,6 +408,13 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
   }
   if (!subscription.wildcard() && subscription.names().empty()) {
     status.state = NodeState::kIdle;
+    return status;
+  }
+  if (LeftAlone()) {
+    status.state = NodeState::kHeld;
+    status.detail =
+        "the store is empty, and the proxy keeps what it has until the first change or `signalbox "
+        "db adopt --yes`";
     return status;
   }
   if (subscription.outstanding()) {

@@ -156,6 +156,8 @@ class Session {
 
   const SessionContext& context() const { return *context_; }
   Subscription& subscription(size_t index) { return *types_[index].subscription; }
+  // The client says that it has something from before this stream.
+  void NotePresented() { presented_ = true; }
   // The type's first request was read: what is remembered of the client applies to it.
   void Recall(Subscription& subscription);
   // Whether an earlier stream left unsettled what it sent of the type: the client may have more
@@ -181,6 +183,9 @@ class Session {
     bool left_unsettled = false;                          // by an earlier stream
   };
 
+  // Whether nothing is sent: the store is empty, perhaps by mistake, and the client has something
+  // (GOALS C4).
+  bool LeftAlone() const { return unproven_ && presented_; }
   // For what `wanted` must wait in place of `has`; "" for nothing.
   std::string ReasonToWait(const TypeState& state, const Fragment& wanted, const Held& has) const;
   // For what removals of the type must wait; "" for nothing.
@@ -207,6 +212,8 @@ class Session {
   std::optional<ClientInfo> client_;
   NodeMemory memory_;
   bool has_targets_ = false;
+  bool unproven_ = false;   // View::unproven of the newest targets
+  bool presented_ = false;  // the client has something from before
   bool writing_ = false;
   bool introduced_ = false;  // control_plane was sent
   uint64_t nonces_ = 0;

@@ -108,6 +108,7 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
     if (first) {
       if (full_state && !request.version_info().empty()) subscription.AssumeUnknown();
       state.presented_version = request.version_info();
+      if (!request.version_info().empty()) NotePresented();
       Recall(subscription);
     } else {
       subscription.ResendAll();

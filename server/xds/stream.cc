@@ -23,7 +23,7 @@ absl::Status Stream::IntroduceLocked(absl::Time now) {
   }
   introduced_ = true;
   connected_ = context_->clock->Now();
-  newest_ = snapshot->revision;
+  newest_ = snapshot;
   session_->Remember(context_->memories->Recall(client.node_id, client.agent));
   session_->OnTargets(View::Of(*snapshot), now);
   context_->observer->OnConnected(client, session_->variant());
@@ -80,13 +80,16 @@ void Stream::Leave() {
   context_->fleet->Disconnect(this, std::move(last));
 }
 
-void Stream::OnSnapshot(const SnapshotPtr& snapshot) {
+void Stream::OnSnapshot(const SnapshotPtr&) {
   MutexLock lock(&mu_);
-  // What Watch returned may be newer than what was on its way here.
-  if (wire_ == nullptr || !introduced_ || snapshot->revision <= newest_) return;
-  newest_ = snapshot->revision;
+  if (wire_ == nullptr || !introduced_) return;
+  // What Watch returned may be newer than what was on its way here; revisions do not tell, since a
+  // database that was set back has lower ones.
+  SnapshotPtr newest = context_->snapshots->Current(group_);
+  if (newest == newest_) return;
+  newest_ = std::move(newest);
   const absl::Time now = context_->clock->Monotonic();
-  session_->OnTargets(View::Of(*snapshot), now);
+  session_->OnTargets(View::Of(*newest_), now);
   PumpLocked(now);
 }
 

@@ -85,7 +85,7 @@ class Stream : public SnapshotWatcher,
   const std::unique_ptr<Session> session_ SB_PT_GUARDED_BY(mu_);
   Wire* wire_ SB_GUARDED_BY(mu_);  // null once finished
   NodeGroupName group_ SB_GUARDED_BY(mu_);
-  Revision newest_ SB_GUARDED_BY(mu_);
+  SnapshotPtr newest_ SB_GUARDED_BY(mu_);  // that the session was told
   absl::Time connected_ SB_GUARDED_BY(mu_);
   // Calls of OnTimer that are arranged, each earlier than all that were arranged before it.
   std::set<absl::Time> calls_ SB_GUARDED_BY(mu_);

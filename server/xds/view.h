@@ -12,8 +12,11 @@ namespace signalbox {
 struct View {
   Revision revision;
   std::vector<TypeSetPtr> targets;  // by ResourceType::index()
+  bool unproven = false;            // Snapshot::unproven
 
-  static View Of(const Snapshot& snapshot) { return {snapshot.revision, snapshot.types}; }
+  static View Of(const Snapshot& snapshot) {
+    return {snapshot.revision, snapshot.types, snapshot.unproven};
+  }
 };
 
 }  // namespace signalbox

@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(
 PostgresConnection::PostgresConnection(const Options& options, DialledPostgres dialled)
     : observer_(options.observer),
       timeline_(dialled.timeline),
+      system_id_(std::move(dialled.system_id)),
       server_version_(dialled.version),
       session_(std::move(dialled.session)) {
   PQsetNoticeReceiver(session_.get(), ReceiveNotice, &warned_);

@@ -99,6 +99,7 @@ class PostgresConnection {
   absl::Duration silence() const { return silence_; }
 
   int timeline() const { return timeline_; }
+  const std::string& system_id() const { return system_id_; }
   int server_version() const { return server_version_; }
   // "15.4".
   std::string ServerVersionText() const;
@@ -123,6 +124,7 @@ class PostgresConnection {
 
   const StatementObserver observer_;
   const int timeline_;
+  const std::string system_id_;
   const int server_version_;
   const PostgresSession session_;
   absl::Duration silence_ = limits::kPostgresReadSilence;

@@ -30,7 +30,8 @@ using Keywords = std::map<std::string, std::string>;
 constexpr char kProbe[] =
     "SELECT (NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off')::text, "
     "CASE WHEN pg_is_in_recovery() THEN NULL "
-    "ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END, current_setting('server_encoding')";
+    "ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END, current_setting('server_encoding'), "
+    "(SELECT system_identifier FROM pg_control_system())::text";
 
 // Set unless the conninfo says otherwise. Times of TCP are short: a server that vanished must not
 // hold a commit for the minutes that the kernel's defaults take.
@@ -170,6 +171,7 @@ absl::StatusOr<DialledPostgres> Probed(PostgresSession session, absl::Duration l
   DialledPostgres dialled = {.writable = PQgetvalue(result, 0, 0)[0] == 't',
                              .version = PQserverVersion(session.get())};
   const std::string encoding = PQgetvalue(result, 0, 2);
+  dialled.system_id = PQgetvalue(result, 0, 3);
   if (PQgetisnull(result, 0, 1) == 0) {
     dialled.timeline = static_cast<int>(std::strtol(PQgetvalue(result, 0, 1), nullptr, 16));
   }

@@ -22,7 +22,9 @@ struct DialledPostgres {
   PostgresSession session;
   bool writable = false;  // no standby, not set read-only
   int timeline = 0;       // of a server that is no standby: it grows with each promotion
-  int version = 0;        // 150004 for 15.4
+  // Of the cluster, made with it: only timelines of one cluster can be compared.
+  std::string system_id;
+  int version = 0;  // 150004 for 15.4
 };
 
 // Connects to `conninfo`: a postgres:// or postgresql:// URL or libpq's keyword=value pairs, with

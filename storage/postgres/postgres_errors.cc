@@ -49,7 +49,12 @@ PostgresFailure PostgresFailureOf(absl::string_view statement, const pg_result* 
     failure.status = errors::StoreBusy(detail);
   } else if (state == "53100") {
     failure.status = errors::StoreFull(detail);
-  } else if (IsOneOf(state, {"XX001", "XX002", "58P01", "42P01", "42703", "3F000"})) {
+  } else if (IsOneOf(state, {"42P01", "3F000"})) {
+    failure.status = errors::StoreDamaged(absl::StrCat(
+        detail,
+        ": a table is missing; the database is empty, another one, or damaged: look which "
+        "one the URL names, and what `signalbox db status` says of it"));
+  } else if (IsOneOf(state, {"XX001", "XX002", "58P01", "42703"})) {
     failure.status = errors::StoreDamaged(detail);
   } else if (state == "42501") {
     failure.status = errors::StoreUnfit(

@@ -95,13 +95,15 @@ absl::StatusOr<std::unique_ptr<PostgresConnection>> PostgresPool::Dial() {
   auto dialled = PostgresConnection::Open(options_.connection);
   MutexLock lock(&mu_);
   absl::Status failure = dialled.status();
-  if (failure.ok() && (*dialled)->timeline() != 0 && (*dialled)->timeline() < timeline_) {
+  const bool same_cluster = failure.ok() && (*dialled)->system_id() == system_id_;
+  if (same_cluster && (*dialled)->timeline() != 0 && (*dialled)->timeline() < timeline_) {
     failure = errors::StoreUnavailable(absl::StrCat("the server is on timeline ",
                                                     (*dialled)->timeline(), ", behind ", timeline_,
                                                     ": a failover has left it behind"));
   }
   if (failure.ok()) {
-    timeline_ = std::max(timeline_, (*dialled)->timeline());
+    timeline_ = same_cluster ? std::max(timeline_, (*dialled)->timeline()) : (*dialled)->timeline();
+    system_id_ = (*dialled)->system_id();
     ever_connected_ = true;
     failure_ = absl::OkStatus();
     return dialled;

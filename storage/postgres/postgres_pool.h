@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,8 +16,8 @@ namespace signalbox {
 
 // The connections of one process to one database: one that writes, a few that read. They are opened
 // when they are first wanted and stay; one that broke is opened anew, after a pause that grows
-// while the server is gone. Once a server of a timeline was seen, an older one is refused: it was
-// left behind by a failover. Safe from any thread.
+// while the server is gone. Once a server of a timeline was seen, one of the same cluster on an
+// older timeline is refused: it was left behind by a failover. Safe from any thread.
 class PostgresPool {
  public:
   struct Options {
@@ -92,8 +93,9 @@ class PostgresPool {
   CondVar changed_;  // something was given back, or it is closed
   bool closed_ SB_GUARDED_BY(mu_) = false;
   bool ever_connected_ SB_GUARDED_BY(mu_) = false;
-  int timeline_ SB_GUARDED_BY(mu_) = 0;      // the highest one seen
-  absl::Status failure_ SB_GUARDED_BY(mu_);  // of the last dial; OK when it went well
+  std::string system_id_ SB_GUARDED_BY(mu_);  // of the cluster that was seen last, ...
+  int timeline_ SB_GUARDED_BY(mu_) = 0;       // ... and the highest timeline seen of it
+  absl::Status failure_ SB_GUARDED_BY(mu_);   // of the last dial; OK when it went well
   absl::Time failing_since_ SB_GUARDED_BY(mu_);
   absl::Time next_dial_ SB_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Duration pause_ SB_GUARDED_BY(mu_);

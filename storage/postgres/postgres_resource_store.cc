@@ -92,10 +92,11 @@ auto PostgresResourceStore::Reading(const Read& read) {
     SB_ASSIGN_OR_RETURN(const std::vector<PostgresResult> begun, connection->RunBatch(begin));
     const std::optional<HeadRow> head = HeadRowIn(begun.back());
     if (!head.has_value()) return HeadMissing();
+    SB_RETURN_IF_ERROR(ChangeKeys(connection, head->head).status());
     return read(connection, *head, sealer().get());
   };
   Result result = With(pool_.get(), &PostgresPool::Reader, read_once);
-  if (!absl::IsFailedPrecondition(result.status()) || !sealer_->Reload().ok()) return result;
+  if (!absl::IsFailedPrecondition(result.status()) || !keys()->Reload().ok()) return result;
   return With(pool_.get(), &PostgresPool::Reader, read_once);
 }
 
@@ -136,6 +137,10 @@ absl::Status PostgresResourceStore::Start() {
     SB_ASSIGN_OR_RETURN(const std::vector<PostgresResult> begun, connection->RunBatch(begin));
     const std::optional<HeadRow> now = HeadRowIn(begun.back());
     if (!now.has_value()) return HeadMissing();
+    {
+      MutexLock lock(&mu_);
+      keys_of_ = now->head.store_id;
+    }
     SB_RETURN_IF_ERROR(CheckChain(connection, *now, limits::kPostgresChainRowsAtStart));
     ShowCommitted(now->head);
   }
@@ -153,7 +158,10 @@ absl::Status PostgresResourceStore::Prepare(PostgresConnection* connection) {
   if (!read_only_.ok()) {
     SB_ASSIGN_OR_RETURN(const std::optional<std::string> wrapped, ReadHashKey(connection));
     if (!wrapped.has_value()) return errors::StoreDamaged("the hash key of its secrets is missing");
-    SB_ASSIGN_OR_RETURN(sealer_, StoreSealer::Open(options_.key_file, *wrapped));
+    SB_ASSIGN_OR_RETURN(std::shared_ptr<StoreSealer> keys,
+                        StoreSealer::Open(options_.key_file, *wrapped));
+    MutexLock lock(&mu_);
+    keys_ = std::move(keys);
     return absl::OkStatus();
   }
   PostgresTransaction transaction(connection);
@@ -174,10 +182,36 @@ absl::Status PostgresResourceStore::Prepare(PostgresConnection* connection) {
   write.Add(kProveWrite);
   SB_RETURN_IF_ERROR(connection->RunBatch(write).status());
   SB_ASSIGN_OR_RETURN(const std::optional<std::string> wrapped, ReadHashKey(connection));
-  SB_ASSIGN_OR_RETURN(sealer_, StoreSealer::Open(options_.key_file, wrapped));
+  SB_ASSIGN_OR_RETURN(std::shared_ptr<StoreSealer> keys,
+                      StoreSealer::Open(options_.key_file, wrapped));
+  {
+    MutexLock lock(&mu_);
+    keys_ = std::move(keys);
+  }
   PostgresBatch end;
   if (!wrapped.has_value()) AddHashKey(sealer()->WrapHashKey(), &end);
   return connection->Commit(end);
+}
+
+std::shared_ptr<StoreSealer> PostgresResourceStore::keys() const {
+  MutexLock lock(&mu_);
+  return keys_;
+}
+
+absl::StatusOr<bool> PostgresResourceStore::ChangeKeys(PostgresConnection* connection,
+                                                       const Head& head) {
+  {
+    MutexLock lock(&mu_);
+    if (keys_of_ == head.store_id) return false;
+  }
+  SB_ASSIGN_OR_RETURN(const std::optional<std::string> wrapped, ReadHashKey(connection));
+  if (!wrapped.has_value()) return errors::StoreDamaged("the hash key of its secrets is missing");
+  SB_ASSIGN_OR_RETURN(std::shared_ptr<StoreSealer> keys,
+                      StoreSealer::Open(options_.key_file, *wrapped));
+  MutexLock lock(&mu_);
+  keys_ = std::move(keys);
+  keys_of_ = head.store_id;
+  return true;
 }
 
 absl::StatusOr<Committed> PostgresResourceStore::Commit(const ChangeSet& changes,
@@ -210,6 +244,9 @@ PostgresResourceStore::BatchResult PostgresResourceStore::WriteBatch(
         SB_ASSIGN_OR_RETURN(CommitFacts facts, LockAndRead(connection, batch));
         const HeadRow head = facts.head;
         const absl::Time now = facts.now;
+        SB_ASSIGN_OR_RETURN(const bool another, ChangeKeys(connection, head.head));
+        // The requests were hashed and judged for the store that was here before.
+        if (another) return errors::AnotherEpoch();
         if (!SameHistory(recent_.head(), head.head)) recent_.Reset(head.head);
         const auto read_since =
             [&](Revision after) -> absl::StatusOr<std::vector<RevisionChanges>> {
@@ -281,6 +318,9 @@ absl::StatusOr<bool> PostgresResourceStore::LookUp(const CommitPlan& plan) {
     // A row is locked, so that this COMMIT waits for a synchronous standby as the lost one did:
     // what is found is durable.
     if (!(*lease)->Commit({}).ok()) continue;
+    const std::optional<HeadRow> head = HeadRowIn((*asked)[asked->size() - 2]);
+    // Another database says nothing of what became of it.
+    if (!head.has_value() || head->head.store_id != plan.head.store_id) continue;
     found = WasWritten(plan, asked->back());
   } while (!found.ok() && clock.Monotonic() < deadline);
   return found;
@@ -321,6 +361,7 @@ absl::StatusOr<Head> PostgresResourceStore::WaitForChange(const Head& after, abs
     changed_.WaitFor(&mu_, absl::ToChronoNanoseconds(std::min(left, kLongestWait)));
   }
   if (closed_) return errors::StoreClosing();
+  if (head_ == after && !look_.ok()) return look_;
   return head_;
 }
 
@@ -333,7 +374,7 @@ absl::StatusOr<Resource> PostgresResourceStore::Get(const ResourceKey& key) {
     return *std::move(resource);
   };
   absl::StatusOr<Resource> result = With(pool_.get(), &PostgresPool::Reader, read);
-  if (!absl::IsFailedPrecondition(result.status()) || !sealer_->Reload().ok()) return result;
+  if (!absl::IsFailedPrecondition(result.status()) || !keys()->Reload().ok()) return result;
   return With(pool_.get(), &PostgresPool::Reader, read);
 }
 
@@ -455,13 +496,15 @@ absl::StatusOr<KeyRotation> PostgresResourceStore::RotateKey(NewKey new_key,
   SB_RETURN_IF_ERROR(read_only_);
   MutexLock lock(&rotating_);
   SB_ASSIGN_OR_RETURN(const std::shared_ptr<const Sealer> sealer,
-                      new_key == NewKey::kYes ? sealer_->Rotate() : sealer_->Reload());
+                      new_key == NewKey::kYes ? keys()->Rotate() : keys()->Reload());
   KeyRotation rotation = {.key_id = sealer->ring().active().id.Hex()};
   // Each turn lets waiting commits go first; those seal with the new key.
   for (int resealed = -1; resealed != 0; rotation.resealed += resealed) {
     SB_ASSIGN_OR_RETURN(const PostgresPool::Lease lease, pool_->Writer());
     PostgresTransaction transaction(lease.get());
-    SB_RETURN_IF_ERROR(BeginWriting(lease.get()).status());
+    SB_ASSIGN_OR_RETURN(const HeadRow head, BeginWriting(lease.get()));
+    SB_ASSIGN_OR_RETURN(const bool another, ChangeKeys(lease.get(), head.head));
+    if (another) return errors::AnotherEpoch();
     PostgresBatch write;
     if (resealed < 0) AddHashKey(sealer->WrapHashKey(), &write);
     SB_ASSIGN_OR_RETURN(resealed, ResealSome(lease.get(), *sealer, &write));
@@ -518,10 +561,10 @@ void PostgresResourceStore::Look() {
     shown_before = shown_;
   }
   const absl::StatusOr<Head> head = ReadHead();
-  if (!head.ok()) return;
-  ReloadKeys(*head);
+  if (head.ok()) ReloadKeys(*head);
   MutexLock lock(&mu_);
-  if (*head == head_) return;
+  look_ = head.status();
+  if (!head.ok() || *head == head_) return;
   // What was shown meanwhile may be newer than what was read; a database that was set back is not
   // hidden for longer than to the next look.
   if (shown_ != shown_before && !Follows(*head, head_)) return;
@@ -537,7 +580,7 @@ void PostgresResourceStore::ReloadKeys(const Head& head) {
   }
   // What is committed from here on is sealed with the new key. A file that cannot be read is named
   // by whatever needs its keys.
-  sealer_->Reload().status().IgnoreError();
+  keys()->Reload().status().IgnoreError();
 }
 
 void PostgresResourceStore::ShowCommitted(const Head& head) {

@@ -33,7 +33,8 @@ class PostgresSchemas;
 // same time (STORAGE section 6). A change that Commit acknowledged survives the server and, where
 // one is configured, the loss of a server that has a synchronous standby. Changes of other
 // instances are heard of through NOTIFY and a poll. While the database is away every method but
-// WaitForChange and Info gives kUnavailable after a while, and it is connected to again.
+// Info gives kUnavailable after a while, and it is connected to again. What it is connected to then
+// may be another store, or none: whoever follows the head must look which.
 class PostgresResourceStore : public ResourceStore {
  public:
   struct Options {
@@ -109,8 +110,16 @@ class PostgresResourceStore : public ResourceStore {
                                     NewEpoch new_epoch) SB_EXCLUDES(mu_);
   // The store's time, whole milliseconds.
   absl::Time Now() const;
-  // The sealer of what a transaction reads or writes, to be asked for inside it.
-  std::shared_ptr<const Sealer> sealer() const { return sealer_->Current(); }
+  // The keys of the store that was there last, and their sealer: to be asked for inside the
+  // transaction that reads or writes with it.
+  std::shared_ptr<StoreSealer> keys() const SB_EXCLUDES(mu_);
+  std::shared_ptr<const Sealer> sealer() const { return keys()->Current(); }
+  // Makes them those of the store at `head`, should it be another one than it was: then what was
+  // sealed or hashed before does not belong into it. Whether it was another.
+  //   kFailedPrecondition  the key file lacks its key
+  //   kDataLoss            its hash key is missing or damaged
+  absl::StatusOr<bool> ChangeKeys(PostgresConnection* connection, const Head& head)
+      SB_EXCLUDES(mu_);
   // Calls `read(connection, head, sealer)` inside one read transaction. Where a secret is sealed
   // with a key that is not known, the key file is read again and `read` called once more.
   template <typename Read>
@@ -130,15 +139,17 @@ class PostgresResourceStore : public ResourceStore {
   const std::shared_ptr<PostgresPool> pool_;
   const Clock* const clock_;
   Random* const random_;
-  std::unique_ptr<StoreSealer> sealer_;  // made by Start
-  Mutex rotating_;                       // held by the one rotation at a time, before all else
+  Mutex rotating_;  // held by the one rotation at a time, before all else
   CommitQueue queue_;
   RecentRevisions recent_;  // used by whoever writes for the queue
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar changed_;
-  Head head_ SB_GUARDED_BY(mu_);          // the last that was seen in the database
-  int64_t shown_ SB_GUARDED_BY(mu_) = 0;  // grows whenever head_ is set
+  std::shared_ptr<StoreSealer> keys_ SB_GUARDED_BY(mu_);  // of the store `keys_of_`
+  std::string keys_of_ SB_GUARDED_BY(mu_);                // "" before Start is done
+  Head head_ SB_GUARDED_BY(mu_);                          // the last that was seen in the database
+  int64_t shown_ SB_GUARDED_BY(mu_) = 0;                  // grows whenever head_ is set
+  absl::Status look_ SB_GUARDED_BY(mu_);                  // how the feed's last look ended
   bool closed_ SB_GUARDED_BY(mu_) = false;
 
   std::unique_ptr<PostgresChangeFeed> feed_;  // null before Start and after Close

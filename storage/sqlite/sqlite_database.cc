@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "storage/errors.h"
+#include "storage/sqlite/how_to_restore.h"
 #include "storage/sqlite/sqlite_version.h"
 
 namespace signalbox {
@@ -193,6 +194,13 @@ absl::Status CheckOwner(SqliteConnection* connection, int application_id, absl::
                                          found, "): name another directory"));
 }
 
+absl::Status FoundDamaged(const std::string& path) {
+  if (path.empty()) return errors::StoreDamaged("damage was found in memory");
+  return errors::StoreDamaged(
+      absl::StrCat(path, " is read-only since damage was found in it; stop the daemon, then ",
+                   HowToRestore(path.substr(0, path.find_last_of('/')))));
+}
+
 absl::Status CheckWhole(SqliteConnection* connection, absl::string_view path) {
   SB_ASSIGN_OR_RETURN(const std::string found, ReadText(connection, kQuickCheck));
   if (found == "ok") return absl::OkStatus();
@@ -263,9 +271,7 @@ absl::StatusOr<SqliteDatabase::Lease> SqliteDatabase::Writer() {
     while ((writer_out_ || checkpoint_waits_) && !closing_) returned_.Wait(&mu_);
     if (closing_) return errors::StoreClosing();
     if (!read_only_.ok()) return read_only_;
-    if (damaged_)
-      return errors::StoreDamaged(
-          absl::StrCat(options_.path, " is read-only since damage was found in it"));
+    if (damaged_) return FoundDamaged(options_.path);
     writer_out_ = true;
     if (!writer_failed_) return Lease(this, writer_.get());
     failed = std::move(writer_);
@@ -331,6 +337,11 @@ void SqliteDatabase::Return(SqliteConnection* connection) {
 void SqliteDatabase::MarkDamaged() {
   MutexLock lock(&mu_);
   damaged_ = true;
+}
+
+absl::Status SqliteDatabase::Damage() {
+  MutexLock lock(&mu_);
+  return damaged_ ? FoundDamaged(options_.path) : absl::OkStatus();
 }
 
 void SqliteDatabase::MakeReadOnly(absl::Status why) {

@@ -83,6 +83,9 @@ class SqliteDatabase {
   // Makes the file read-only for this process, since what it holds is not what was written.
   void MarkDamaged() SB_EXCLUDES(mu_);
 
+  // kDataLoss once damage was found; the text says what to do.
+  absl::Status Damage() SB_EXCLUDES(mu_);
+
   // Makes the file read-only for this process: from now on Writer gives `why`.
   void MakeReadOnly(absl::Status why) SB_EXCLUDES(mu_);
 

@@ -211,14 +211,18 @@ absl::StatusOr<std::vector<RevisionChanges>> SqliteResourceStore::ChangesSince(R
 }
 
 absl::StatusOr<Head> SqliteResourceStore::WaitForChange(const Head& after, absl::Time deadline) {
-  MutexLock lock(&mu_);
-  while (!closed_ && head_ == after) {
-    const absl::Duration left = deadline - clock_->Monotonic();
-    if (left <= absl::ZeroDuration()) break;
-    changed_.WaitFor(&mu_, absl::ToChronoNanoseconds(std::min(left, kLongestWait)));
+  {
+    MutexLock lock(&mu_);
+    while (!closed_ && head_ == after) {
+      const absl::Duration left = deadline - clock_->Monotonic();
+      if (left <= absl::ZeroDuration()) break;
+      changed_.WaitFor(&mu_, absl::ToChronoNanoseconds(std::min(left, kLongestWait)));
+    }
+    if (closed_) return errors::StoreClosing();
+    if (head_ != after) return head_;
   }
-  if (closed_) return errors::StoreClosing();
-  return head_;
+  SB_RETURN_IF_ERROR(database_->Damage());
+  return after;
 }
 
 absl::StatusOr<Resource> SqliteResourceStore::Get(const ResourceKey& key) {

@@ -215,7 +215,7 @@ class Postgres:
         self._run("initdb", "--no-sync", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US", "-E", "UTF8", "-A",
                   "trust", "-U", "signalbox", "-D", self.data)
         self.start()
-        self._run("createdb", "-h", self.folder, "-U", "signalbox", "fleet")
+        self.query("CREATE DATABASE fleet", "postgres")
 
     def follow(self, primary):
         """Starts it anew as a standby, for which the primary's commits wait from then on."""
@@ -235,7 +235,27 @@ class Postgres:
 
     @property
     def url(self):
-        return "postgresql://signalbox@/fleet?host=" + self.folder
+        return self.url_of("fleet")
+
+    def url_of(self, database):
+        return "postgresql://signalbox@/%s?host=%s" % (database, self.folder)
+
+    def copy(self, database, to):
+        """Makes a copy of a database, whose sessions are ended for it."""
+        self._close(database)
+        self.query("CREATE DATABASE %s TEMPLATE %s" % (to, database), "postgres")
+        self.query("ALTER DATABASE %s ALLOW_CONNECTIONS true" % database, "postgres")
+
+    def rename(self, database, to):
+        """Gives a database another name, under the feet of whoever uses it."""
+        self._close(database)
+        self.query("ALTER DATABASE %s RENAME TO %s" % (database, to), "postgres")
+        self.query("ALTER DATABASE %s ALLOW_CONNECTIONS true" % to, "postgres")
+
+    def _close(self, database):
+        self.query("ALTER DATABASE %s ALLOW_CONNECTIONS false" % database, "postgres")
+        self.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '%s'" % database,
+                   "postgres")
 
     def start(self):
         """Starts it and waits until it answers."""
@@ -251,11 +271,16 @@ class Postgres:
         ready = [os.path.join(self.PROGRAMS, "pg_isready"), "-q", "-h", self.folder]
         return subprocess.run(ready, cwd="/").returncode == 0
 
-    def query(self, sql):
+    def stop(self):
+        """Ends it in order; its sessions are broken off."""
+        self.process.signal(signal.SIGINT)
+        self.process.wait()
+
+    def query(self, sql, database="fleet"):
         """The lines of the answer, columns separated by "|"."""
         result = subprocess.run(
-            [os.path.join(self.PROGRAMS, "psql"), "-h", self.folder, "-U", "signalbox", "-d", "fleet", "-AtXq", "-c", sql],
-            capture_output=True, text=True, cwd="/")
+            [os.path.join(self.PROGRAMS, "psql"), "-h", self.folder, "-U", "signalbox", "-d", database, "-AtXq", "-c",
+             sql], capture_output=True, text=True, cwd="/")
         expect(result.returncode == 0, "%s: %s" % (sql, result.stderr))
         return result.stdout.splitlines()
 

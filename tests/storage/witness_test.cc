@@ -108,12 +108,22 @@ TEST_CASE("after an adoption no witness of before objects") {
   longer.revision = Revision{9};
   Witness unknown = setting.At(3);
   unknown.epoch += 5;
-  const auto head = AdoptStore(setting.store.get(), {longer, unknown}, kAdopted);
+  Witness another = setting.At(3);
+  another.epoch += 6;
+  another.store_id = "another";
+  CHECK_FALSE(*HasEnded(setting.store.get(), std::nullopt));
+  const auto head = AdoptStore(setting.store.get(), {longer, unknown, another}, kAdopted);
   REQUIRE(head.ok());
   CHECK(head->epoch != setting.head.epoch);
   CHECK(head->revision == Revision{3});
   CHECK(setting.Check(longer).ok());
   CHECK(setting.Check(unknown).ok());
+  CHECK(setting.Check(another).ok());
+  CHECK(*HasEnded(setting.store.get(), std::nullopt));
+  CHECK(*HasEnded(setting.store.get(), setting.head.epoch));
+  CHECK_FALSE(*HasEnded(setting.store.get(), head->epoch));
+  another.epoch += 1;
+  CHECK(Refuses(setting.Check(another), "remembers store another"));
   CHECK(setting.store->ReadOutbox({}, 100)->back().event.action == "adopt");
 }
 

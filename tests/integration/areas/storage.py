@@ -2,8 +2,11 @@
 import json
 import os
 import shutil
+import sqlite3
+import subprocess
 
-from harness import (Envoy, Postgres, Traffic, cluster, endpoints, expect, free_port, http, listener, route,
+import wire
+from harness import (Envoy, Failure, Peer, Postgres, Traffic, cluster, endpoints, expect, free_port, http, listener, route,
                      wait_for)
 
 FILES = ("config.db", "config.db-wal", "config.db-shm")
@@ -82,6 +85,338 @@ def test_lost_log(t):
     # The file as it was when its log was empty, and no log.
     copy_config(older, daemon.store)
     expect("revision 2 is missing" in refused(t, daemon), "the loss is not noticed: " + daemon.process.output()[-500:])
+
+
+def everything(daemon):
+    """All that the daemon has of the store, with each resource's content, revision and etag."""
+    return [json.loads(daemon.cli("get", kind, "-o", "json").stdout)["data"]
+            for kind in ("cluster", "endpoints", "listener", "route")]
+
+
+def clusters_told(peer, daemon, has=""):
+    """How many clusters a proxy is told of that says it has that version; None: it is not answered."""
+    request = wire.sotw_request(wire.CLUSTER, wire.node("fresh")) + (wire.field(1, has) if has else b"")
+    answers = peer.ask("raw", daemon.xds, wire.SOTW, 700, request.hex()).split(" ", 3)[2]
+    return None if answers == "-" else len(wire.fields(bytes.fromhex(answers.split(",")[0])).get(2, []))
+
+
+def change_in_log(t, daemon, change, revision):
+    """Has the daemon killed with `change` in its write-ahead log only, and the store's files set aside; returns where."""
+    config = os.path.join(daemon.store, "config.db")
+    # Who reads keeps the log from being moved into the file.
+    reader = sqlite3.connect("file:%s?mode=ro" % config, uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT revision FROM head").fetchall()
+    change()
+    wait_for_witness(daemon, revision)
+    daemon.process.kill()
+    aside = os.path.join(t.folder, "killed")
+    shutil.copytree(daemon.store, aside)
+    reader.close()
+    os.remove(os.path.join(aside, "config.db-shm"))
+    expect(os.path.getsize(os.path.join(aside, "config.db-wal")) > 0, "the change is not in the log")
+    return aside
+
+
+def used_bytes(log):
+    """The bytes of a write-ahead log up to the end of its first transaction; what follows may be older than it."""
+    with open(log, "rb") as f:
+        content = f.read()
+    page = int.from_bytes(content[8:12], "big")
+    at = 32
+    while at < len(content):
+        pages_after_commit = int.from_bytes(content[at + 4:at + 8], "big")
+        at += 24 + page
+        if pages_after_commit:
+            return at
+    raise Failure("%s holds no transaction" % log)
+
+
+def put_back(aside, daemon):
+    shutil.rmtree(daemon.store)
+    shutil.copytree(aside, daemon.store)
+
+
+def flip(path, bit):
+    with open(path, "r+b") as f:
+        f.seek(bit // 8)
+        byte = f.read(1)[0]
+        f.seek(bit // 8)
+        f.write(bytes([byte ^ (1 << bit % 8)]))
+
+
+def test_damaged_log(t):
+    """a write-ahead log that is deleted, halved or flipped after kill -9 is noticed, and proxies keep what they have"""
+    daemon = t.daemon()
+    ports = t.upstreams("blue", "green")
+    port = free_port()
+    daemon.apply(endpoints("web", ports["blue"]), cluster("web"), route("web", "web"), listener("web", port, "web"))
+    envoy = Envoy(t, daemon, "delta", "edge-1")
+    traffic = Traffic(t, "web", port, 100, ["failed", "blue"])
+    traffic.wait_until("blue")
+    aside = change_in_log(t, daemon, lambda: traffic.change(
+        lambda: daemon.apply(endpoints("web", ports["green"])), "blue", "green"), 2)
+    log = os.path.join(daemon.store, "config.db-wal")
+
+    def halve():
+        os.truncate(log, used_bytes(log) // 2)
+    for name, damage in (("deleted", lambda: os.remove(log)), ("halved", halve),
+                         ("flipped", lambda: flip(log, 8 * (used_bytes(log) // 2)))):
+        put_back(aside, daemon)
+        damage()
+        output = refused(t, daemon)
+        expect("revision 2 is missing" in output.splitlines()[-1], "%s: %s" % (name, output[-2000:]))
+        expect("signalbox db adopt --yes" in output, "%s: it is not said how to go on" % name)
+    put_back(aside, daemon)
+    statistics = "^(cluster_manager.cluster|listener_manager.listener)_(added|modified|removed)$"
+    before = envoy.stats(statistics)
+    daemon.start()
+    wait_for(lambda: daemon.nodes().get("edge-1", {}).get("state") == "SYNCED",
+             lambda: "edge-1 is SYNCED: %s" % daemon.nodes())
+    expect(daemon.revision() == 2, "the head is %d" % daemon.revision())
+    expect(before == envoy.stats(statistics), "Envoy changed something when the daemon was back")
+    traffic.wait_for_requests(50)
+    traffic.stop()
+
+
+def test_damaged_file(t):
+    """damage that is found in SQLite's file while it runs: changes are refused, proxies are served, the commands help"""
+    daemon = t.daemon()
+    large = cluster("large")
+    large["spec"]["alt_stat_name"] = "needle" * 3000  # on pages of its own, which no other change writes again
+    daemon.apply(large)
+    daemon.stop()
+    backup = os.path.join(t.folder, "backup")
+    t.cli("db", "backup", backup, *daemon.store_flags(), "--config", daemon.config)
+    daemon.start()
+    peer = Peer(t)
+    path = os.path.join(daemon.store, "config.db")
+    with open(path, "rb") as f:
+        place = f.read().rfind(b"needle" * 100)
+    expect(place > 0, "the body is not in the file")
+    flip(path, 8 * place)
+    daemon.apply(cluster("b"))  # judged by what is in memory
+    refusal = "{kind: cluster, name: c, spec: {type: STATIC}}"
+    # What is read after a change is read from the file again.
+    read = daemon.cli("get", "cluster", expected=None)
+    expect(read.returncode != 0 and "damaged" in read.stderr, "the damage is not found: %s%s" % (read.stdout, read.stderr))
+    answer = daemon.cli("apply", "-f", "-", stdin=refusal, expected=None)
+    expect(answer.returncode != 0 and "read-only since damage was found" in answer.stderr, "apply says " + answer.stderr)
+    wait_for(lambda: daemon.metrics()["signalbox_store_unfollowed"] == 1, "the metric tells")
+    expect("read-only since damage was found" in daemon.cli("status").stdout, "status does not tell")
+    expect(clusters_told(peer, daemon) == 2, "a new proxy is not served from memory")
+    told = next((line for line in daemon.process.output().splitlines() if "cannot publish" in line), "")
+    commands = told.split("`")[1::2]
+    expect(len(commands) == 3, "the commands are not told: " + told)
+    daemon.stop()
+    for command in commands[:2]:
+        command = command.replace("signalbox ", t.binary + " ").replace("BACKUP", backup)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=t.environment())
+        expect(done.returncode == 0, "%s: %s" % (command, done.stderr))
+    expect("revision 2 is missing" in refused(t, daemon), "it is not said what the backup lacks")
+    expect(commands[2] == "signalbox db adopt --yes", "the last command is " + commands[2])
+    t.cli("db", "adopt", "--yes", *daemon.store_flags(), "--config", daemon.config)
+    daemon.start()
+    expect(daemon.cli("get", "cluster", "-o", "name").stdout == "cluster/large\n", "the backup is not served")
+
+
+def test_flipped_bits(t):
+    """a store with bits flipped or its log cut by chance is refused or serves what was applied, nothing else"""
+    daemon = t.daemon()
+    for number in range(4):
+        daemon.apply(endpoints("web", 1000 + number), cluster("web"), cluster("c%d" % number), route("web", "web"))
+    aside = change_in_log(t, daemon, lambda: daemon.apply(endpoints("web", 2000), cluster("last")), 5)
+    put_back(aside, daemon)
+    daemon.start()
+    applied = everything(daemon)
+    daemon.process.kill()
+    noticed = 0
+    for number in range(20 if t.long else 4):
+        put_back(aside, daemon)
+        path = os.path.join(daemon.store, t.random.choice(("config.db", "config.db-wal")))
+        if path.endswith("-wal") and t.random.random() < 0.5:
+            what = "cut to %d bytes" % t.random.randrange(os.path.getsize(path))
+            os.truncate(path, int(what.split()[2]))
+        else:
+            bits = [t.random.randrange(8 * os.path.getsize(path)) for _ in range(t.random.choice((1, 8)))]
+            what = "with the bits %s flipped" % bits
+            for bit in bits:
+                flip(path, bit)
+        what = "%s %s" % (os.path.basename(path), what)
+        daemon.process = t.spawn("damaged", daemon.command())
+        started = wait_for(lambda: "ended" if not daemon.process.alive() else daemon._ready() and "serves",
+                           "it starts or ends, " + what, 20)
+        output = daemon.process.output()
+        if started == "ended":
+            noticed += 1
+            expect(daemon.process.wait() > 0 and "error: " in output, "%s: it crashed: %s" % (what, output[-2000:]))
+            continue
+        # Where a record cannot be read the answer is an error, never other content.
+        answer = daemon.cli("get", "cluster", "-o", "name", expected=None)
+        if answer.returncode == 0:
+            expect(everything(daemon) == applied, "%s: what is served was altered" % what)
+        daemon.process.kill()
+    print("  %d of %d damages were noticed at the start; the others were harmless" % (noticed, number + 1))
+
+
+def test_other_database(t):
+    """another, an empty or no database in the place of PostgreSQL's: noticed, not adopted by itself, proxies keep theirs"""
+    database = Postgres(t)
+    key = ["--secrets.key_file", os.path.join(t.folder, "secrets.key")]
+    ports = t.upstreams("blue", "green")
+    port = free_port()
+    # Other fleets' databases: one with content, one without.
+    other = t.daemon("other", arguments=key, url=database.url_of("fleet"))
+    other.apply(endpoints("web", ports["green"]), cluster("web"), route("web", "web"), listener("web", port, "web"))
+    other.stop()
+    database.rename("fleet", "other")
+    database.query("CREATE DATABASE fleet", "postgres")
+    t.daemon("empty", arguments=key, url=database.url).stop()
+    database.rename("fleet", "empty")
+    database.query("CREATE DATABASE bare", "postgres")
+    database.query("CREATE DATABASE fleet", "postgres")
+
+    daemon = t.daemon(arguments=key, url=database.url)
+    daemon.apply(endpoints("web", ports["blue"]), cluster("web"), route("web", "web"), listener("web", port, "web"))
+    envoy = Envoy(t, daemon, "delta", "edge-1")
+    peer = Peer(t)
+    traffic = Traffic(t, "web", port, 100, ["failed", "blue"])
+    traffic.wait_until("blue")
+    witness = os.path.join(daemon.folder, "state/last-good.json")
+    wait_for(lambda: os.path.exists(witness), "the witness is there")
+    with open(witness) as f:
+        remembered = f.read()
+    sent = "signalbox_response_resources_total"
+
+    def counted():
+        return {name: value for name, value in daemon.metrics().items() if name.startswith(sent)}
+
+    def becomes(metric, value):
+        wait_for(lambda: daemon.metrics()["signalbox_store_" + metric] == value, "%s is %d" % (metric, value), 20)
+
+    def wrong(name, words, unadopted):
+        """With the database `name` in the place of the right one nothing is pushed, and everything says why."""
+        before = counted()
+        database.rename("fleet", "own")
+        database.rename(name, "fleet")
+        if unadopted:
+            becomes("unadopted", 1)
+        wait_for(lambda: words in http("http://%s/readyz" % daemon.http)[1], "%s: /readyz says why" % name, 20)
+        expect("1: store: " in daemon.cli("status").stdout, "%s: status does not tell" % name)
+        expect(words in daemon.cli("status", "-o", "json").stdout, "%s: status does not say why" % name)
+        refusal = daemon.cli("apply", "-f", "-", stdin="{kind: cluster, name: b, spec: {type: STATIC}}", expected=None)
+        expect(refusal.returncode not in (0, 2) and words in refusal.stderr, "%s: apply: %s" % (name, refusal.stderr))
+        # Who comes now gets what is served, not what the database has.
+        expect(clusters_told(peer, daemon) == 1, "%s: a new proxy is not told of the one cluster" % name)
+        traffic.wait_for_requests(30)
+        before[sent + '{type="cluster"}'] += 1
+        expect(counted() == before, "%s: something was pushed: %s, then %s" % (name, before, counted()))
+        with open(witness) as f:
+            expect(f.read() == remembered, "%s: the witness was written" % name)
+        told = [line for line in daemon.process.output().splitlines() if "cannot publish" in line and words in line]
+        expect(len(told) == 1, "%s: told %d times: %s" % (name, len(told), told))
+
+    def right(name):
+        database.rename("fleet", name)
+        database.rename("own", "fleet")
+        becomes("unfollowed", 0)
+        becomes("unadopted", 0)
+
+    wrong("other", "at revision 1, while store", True)
+    right("other")
+    wrong("empty", "at revision 0, while store", True)
+    right("empty")
+    wrong("bare", "the database is empty, another one, or damaged", False)
+    right("bare")
+
+    # The same store as it was before: what was applied since is lost, which is told; what did not change is not sent.
+    database.copy("fleet", "older")
+    traffic.change(lambda: daemon.apply(endpoints("web", ports["green"])), "blue", "green")
+    database.rename("fleet", "newer")
+    before = counted()
+    traffic.change(lambda: database.rename("older", "fleet"), "green", "blue")
+    expect(daemon.metrics()["signalbox_store_forks_total"] == 1, "the fork is not counted")
+    expect("changes may be lost" in daemon.process.output(), "the fork is not told")
+    after = counted()
+    grown = {name for name in after if after[name] != before[name]}
+    expect(grown == {sent + '{type="endpoints"}'}, "unchanged resources were sent: %s" % grown)
+
+    # Adopted while the daemon runs.
+    database.rename("fleet", "own")
+    traffic.expect_from_now("blue", "green")
+    database.rename("other", "fleet")
+    becomes("unadopted", 1)
+    t.cli("db", "adopt", *daemon.store_flags(), *key, "--config", daemon.config, expected=2)
+    t.cli("db", "adopt", "--yes", *daemon.store_flags(), *key, "--config", daemon.config)
+    traffic.wait_until("green")
+    becomes("unadopted", 0)
+    daemon.apply(cluster("new"))
+    expect(daemon.revision() == 2, "the head is %d" % daemon.revision())
+    traffic.wait_for_requests(30)
+    traffic.stop()
+    expect(envoy.process.alive(), "Envoy ended")
+    # The witness went with it: the daemon starts again.
+    wait_for(lambda: json.load(open(witness))["revision"] == 2, "the witness follows")
+    daemon.stop()
+    daemon.start()
+
+
+def test_left_behind(t):
+    """a PostgreSQL that a failover has left behind is not connected to; another cluster is, and looked at"""
+    database = Postgres(t)
+    daemon = t.daemon(url=database.url)
+    daemon.apply(cluster("a"))
+    database.stop()
+    older, newer = database.data + ".older", database.data + ".newer"
+    subprocess.run(["cp", "-a", database.data, older], check=True)
+    with open(os.path.join(database.data, "standby.signal"), "w"):
+        pass
+    database.start()
+    database.promote()
+
+    def applies(name):
+        change = "{kind: cluster, name: %s, spec: {type: STATIC}}" % name
+        return daemon.cli("apply", "-f", "-", stdin=change, expected=None).returncode == 0
+    wait_for(lambda: applies("b"), "a change is taken by the new primary", 20)
+    wait_for(lambda: daemon.metrics()["signalbox_revision"] == 2, "the change is served")
+    database.stop()
+    os.rename(database.data, newer)
+    os.rename(older, database.data)
+    database.start()
+    wait_for(lambda: "a failover has left it behind" in http("http://%s/readyz" % daemon.http)[1],
+             lambda: "it is told: " + http("http://%s/readyz" % daemon.http)[1], 20)
+    expect(not applies("c"), "a change was written to the old primary")
+    expect(daemon.metrics()["signalbox_store_forks_total"] == 0 and daemon.metrics()["signalbox_revision"] == 2,
+           "the old primary's history is followed")
+    database.stop()
+    os.rename(database.data, older)
+    another = Postgres(t)
+    another.stop()
+    os.rename(another.data, database.data)
+    database.start()
+    wait_for(lambda: "a table is missing" in http("http://%s/readyz" % daemon.http)[1],
+             lambda: "it is told: " + http("http://%s/readyz" % daemon.http)[1], 20)
+    database.stop()
+    os.rename(database.data, another.data)
+    os.rename(newer, database.data)
+    database.start()
+    wait_for(lambda: applies("c"), "a change is taken by the right one again", 20)
+    expect(daemon.revision() == 3, "the head is %d" % daemon.revision())
+
+
+def test_empty_store(t):
+    """of an empty store a proxy that has something hears nothing, until the store is adopted or changed"""
+    daemon = t.daemon()
+    peer = Peer(t)
+    expect(clusters_told(peer, daemon) == 0, "who has nothing is not answered")
+    expect(clusters_told(peer, daemon, has="v7") is None, "who has something is answered")
+    daemon.stop()
+    t.cli("db", "adopt", "--yes", *daemon.store_flags(), "--config", daemon.config)
+    daemon.start()
+    peer = Peer(t, "another-peer")  # the first one's channel waits before it connects again
+    expect(clusters_told(peer, daemon, has="v7") == 0, "who has something is not told that it goes")
+    daemon.apply(cluster("a"))
+    expect(clusters_told(peer, daemon, has="v7") == 1, "who has something is not told of the change")
 
 
 def test_lost_file(t):

@@ -14,12 +14,12 @@ AdminFixture::AdminFixture() {
   auto made = Descriptors::Create();
   SB_CHECK(made.ok());
   descriptors = *std::move(made);
-  config = std::make_unique<ConfigHandler>(store.get(), descriptors.get(), &registry,
-                                           [this]() -> absl::StatusOr<Judging> {
-                                             const absl::StatusOr<Head> head = store->ReadHead();
-                                             if (!head.ok()) return head.status();
-                                             return Judging{head->revision, judge};
-                                           });
+  config = std::make_unique<ConfigHandler>(
+      store.get(), descriptors.get(), &registry, [this]() -> absl::StatusOr<Judging> {
+        const absl::StatusOr<Head> head = store->ReadHead();
+        if (!head.ok()) return head.status();
+        return Judging{head->revision, judged_epoch.value_or(head->epoch), judge};
+      });
 }
 
 admin::v1::ApplyRequest AdminFixture::ApplyOf(const std::string& kind, const std::string& name,

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,7 @@ class AdminFixture {
   std::unique_ptr<Descriptors> descriptors;
   TypeRegistry registry;
   std::shared_ptr<ScriptedJudge> judge = std::make_shared<ScriptedJudge>();
+  std::optional<uint64_t> judged_epoch;  // that the judge stands on; none: the store's
   std::unique_ptr<ConfigHandler> config;
 };
 

@@ -315,6 +315,15 @@ TEST_CASE("validate_only says what would change and writes nothing", "[admin]") 
   CHECK(fixture.config->Apply(request, Caller{}).status().code() == absl::StatusCode::kNotFound);
 }
 
+TEST_CASE("a change that was judged for another database is not written", "[admin]") {
+  AdminFixture fixture;
+  fixture.judged_epoch = fixture.store->ReadHead()->epoch + 1;
+  const auto response =
+      fixture.config->Apply(AdminFixture::ApplyOf("cluster", "a", "{}"), Caller{.author = "alice"});
+  CHECK(response.status().code() == absl::StatusCode::kUnavailable);
+  CHECK(fixture.store->ReadHead()->revision == Revision{0});
+}
+
 TEST_CASE("a list comes in pages, sorted, each resource once", "[admin]") {
   AdminFixture fixture;
   ApplyRequest request;

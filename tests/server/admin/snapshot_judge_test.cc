@@ -70,6 +70,26 @@ TEST_CASE("a snapshot of a history that is not the store's gives no judge", "[ad
   CHECK(fixture.source().status().code() == absl::StatusCode::kUnavailable);
 }
 
+TEST_CASE("a snapshot of another history with the same numbers gives no judge", "[admin]") {
+  JudgedFixture fixture;
+  fixture.MustApply(fixture.ApplyOf("cluster", "a", "{}"));
+  fixture.Publish();
+  fixture.MustApply(fixture.ApplyOf("cluster", "b", "{}"));
+  auto other = std::make_shared<Snapshot>(*fixture.snapshots.snapshot);
+  other->digest.bytes[0] ^= 1;
+  fixture.snapshots.snapshot = other;
+  CHECK(fixture.source().status().code() == absl::StatusCode::kUnavailable);
+}
+
+TEST_CASE("the judge says of which epoch its snapshot is", "[admin]") {
+  JudgedFixture fixture;
+  fixture.Publish();
+  const uint64_t epoch = fixture.store->ReadHead()->epoch;
+  REQUIRE(fixture.store->StartEpoch({.principal = "alice", .action = "adopt"}).ok());
+  CHECK(fixture.source()->epoch == epoch);
+  CHECK(epoch != fixture.store->ReadHead()->epoch);
+}
+
 TEST_CASE("a change that could not be published is refused with its resource", "[admin]") {
   JudgedFixture fixture;
   fixture.Publish();

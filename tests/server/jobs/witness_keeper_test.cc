@@ -1,5 +1,6 @@
 #include "server/jobs/witness_keeper.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <fstream>
@@ -10,8 +11,8 @@
 #include "absl/strings/str_replace.h"
 #include "base/files.h"
 #include "base/random.h"
-#include "storage/witness_file.h"
 #include "storage/sqlite/sqlite_resource_store.h"
+#include "storage/witness_file.h"
 #include "tests/storage/conformance/store_testing.h"
 #include "tests/testing/temp_dir.h"
 
@@ -112,8 +113,9 @@ class Setting {
 TEST_CASE("the file follows the store") {
   Setting setting;
   testing::MustCommit(*setting.store, testing::Changes({testing::Cluster("a")}));
-  WitnessKeeper keeper(setting.store.get(), setting.path, &setting.clock,
-                       [](const absl::Status&) {});
+  WitnessKeeper keeper(
+      setting.store.get(), setting.path, &setting.clock, [](const Head&) { return true; },
+      [](const absl::Status&) {});
   CHECK(setting.WaitForRevision(1));
   testing::MustCommit(*setting.store, testing::Changes({testing::Cluster("b")}));
   CHECK(setting.WaitForRevision(2));
@@ -121,10 +123,30 @@ TEST_CASE("the file follows the store") {
   setting.store->Close();
 }
 
+TEST_CASE("a head that is not served is not remembered") {
+  Setting setting;
+  testing::MustCommit(*setting.store, testing::Changes({testing::Cluster("a")}));
+  std::atomic<int64_t> asked = 0;
+  WitnessKeeper keeper(
+      setting.store.get(), setting.path, &setting.clock,
+      [&](const Head& head) {
+        asked = head.revision.number;
+        return head.revision == Revision{1};
+      },
+      [](const absl::Status&) {});
+  CHECK(setting.WaitForRevision(1));
+  testing::MustCommit(*setting.store, testing::Changes({testing::Cluster("b")}));
+  while (asked < 2) std::this_thread::yield();
+  setting.store->Close();
+  CHECK(ReadWitnessFile(setting.path)->revision == Revision{1});
+}
+
 TEST_CASE("a file that cannot be written is told once") {
   Setting setting;
-  WitnessKeeper keeper(setting.store.get(), setting.path + "/not/a/directory", &setting.clock,
-                       [&](const absl::Status& status) { setting.Report(status); });
+  WitnessKeeper keeper(
+      setting.store.get(), setting.path + "/not/a/directory", &setting.clock,
+      [](const Head&) { return true; },
+      [&](const absl::Status& status) { setting.Report(status); });
   CHECK(setting.WaitForReports(1));
   setting.store->Close();
 }

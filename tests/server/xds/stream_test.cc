@@ -140,6 +140,84 @@ TEST_CASE("before a configuration is loaded a stream ends without a response", "
   CHECK(server.fleet().List().empty());
 }
 
+// What is published, as of a revision and a store that somebody vouched for, or nobody did.
+void PublishAt(Server* server, int64_t revision, bool unproven, bool empty) {
+  auto snapshot = std::make_shared<Snapshot>(*server->snapshot());
+  snapshot->revision = Revision{revision};
+  snapshot->unproven = unproven;
+  if (empty) snapshot->types.assign(snapshot->types.size(), TypeSet::Empty());
+  server->cache().Publish(snapshot);
+}
+
+TEST_CASE("a database that was set back is told, though its revision is lower", "[stream]") {
+  FakeClock clock;
+  Server server(&Bodies(), &clock);
+  server.Publish({Put("cluster", "a", "1")});
+  const SnapshotPtr first = server.snapshot();
+  server.Publish({Put("cluster", "a", "2"), Put("cluster", "b", "1")});
+  for (const Variant variant : {Variant::kSotw, Variant::kDelta}) {
+    server.cache().Publish(server.snapshot());
+    Peer peer(&server, variant);
+    peer.Ask("cluster", {}, &kNode);
+    const std::optional<Message> both = peer.Take();
+    REQUIRE(both.has_value());
+    CHECK(both->resources.size() == 2);
+    peer.Answer(*both, {}, std::nullopt);
+    server.cache().Publish(first);
+    const std::optional<Message> back = peer.Take();
+    REQUIRE(back.has_value());
+    CHECK(back->resources.at("a") == "1");
+    peer.Answer(*back, {}, std::nullopt);
+    // The same content once more, as of another revision, is nothing new.
+    auto again = std::make_shared<Snapshot>(*first);
+    again->revision = Revision{9};
+    server.cache().Publish(again);
+    if (const std::optional<Message> more = peer.Take()) {
+      // A removal that waited for the acknowledgement, at most.
+      CHECK(more->resources.count("b") == 0);
+      CHECK(more->removed == std::vector<std::string>{"b"});
+    }
+    CHECK_FALSE(peer.Take().has_value());
+    CHECK(peer.wire.violations.empty());
+    peer.stream->OnClosed();
+  }
+}
+
+TEST_CASE("of a store that is empty by mistake, perhaps, a client that has something hears nothing",
+          "[stream]") {
+  FakeClock clock;
+  Server server(&Bodies(), &clock);
+  server.Publish({Put("cluster", "a", "1")});
+  const std::string url = Bodies().registry().FindByShortName("cluster")->type_url();
+  for (const Variant variant : {Variant::kSotw, Variant::kDelta}) {
+    PublishAt(&server, 0, /*unproven=*/true, /*empty=*/true);
+    Peer fresh(&server, variant);
+    fresh.Ask("cluster", {}, &kNode);
+    const std::optional<Message> nothing = fresh.Take();
+    REQUIRE(nothing.has_value());
+    CHECK(nothing->resources.empty());
+
+    Peer has(&server, variant);
+    has.stream->OnMessage(variant == Variant::kSotw
+                              ? Encode(SotwRequest{url, {}, "", "v7", {}}, &kNode)
+                              : Encode(DeltaRequest{url, {}, {}, {{"old", "v7"}}, "", {}}, &kNode));
+    CHECK_FALSE(has.Take().has_value());
+    clock.Advance(absl::Hours(1));
+    has.stream->OnTimer();
+    CHECK_FALSE(has.Take().has_value());
+    CHECK(has.stream->Status().state == NodeState::kHeld);
+
+    // Somebody said that it is meant.
+    PublishAt(&server, 0, /*unproven=*/false, /*empty=*/true);
+    const std::optional<Message> told = has.Take();
+    REQUIRE(told.has_value());
+    CHECK(told->type->type_url() == url);
+    CHECK(told->resources.empty());
+    if (variant == Variant::kDelta) CHECK(told->removed == std::vector<std::string>{"old"});
+    for (Peer* peer : {&fresh, &has}) peer->stream->OnClosed();
+  }
+}
+
 TEST_CASE("one write is in flight at a time", "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);

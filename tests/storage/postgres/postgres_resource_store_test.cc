@@ -309,6 +309,82 @@ TEST_CASE("a store outlives its server") {
   CHECK(store->ChangesSince(Revision{0})->size() == 2);
 }
 
+// Ends the sessions of `database` and gives it another name.
+void Rename(const PostgresCluster& cluster, const std::string& database, const std::string& to) {
+  cluster.Execute("postgres",
+                  absl::StrCat("ALTER DATABASE ", database, " ALLOW_CONNECTIONS false"));
+  cluster.Execute("postgres",
+                  absl::StrCat("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                               "WHERE datname = '",
+                               database, "'"));
+  cluster.Execute("postgres", absl::StrCat("ALTER DATABASE ", database, " RENAME TO ", to));
+  cluster.Execute("postgres", absl::StrCat("ALTER DATABASE ", to, " ALLOW_CONNECTIONS true"));
+}
+
+TEST_CASE("a database that is another store by now is read and written with its own keys") {
+  Instances instances;
+  Instances others;
+  const Upsert secret = {{"default", "secret", "s"}, {.body = "hidden"}};
+  Options with_the_same_keys = others.OptionsFor();
+  with_the_same_keys.key_file = instances.OptionsFor().key_file;
+  const auto store = instances.Open();
+  MustCommit(*store, Changes({secret}));
+  Head other;
+  {
+    const auto made = others.Open(with_the_same_keys);
+    MustCommit(*made, Changes({secret}));
+    other = *made->ReadHead();
+  }
+  const Head before = *store->ReadHead();
+  const PostgresCluster& cluster = instances.database.cluster();
+  Rename(cluster, instances.database.name(), "set_aside");
+  Rename(cluster, others.database.name(), instances.database.name());
+  const auto judged_on = before.revision;
+  const auto refused = store->Commit(Changes({Cluster("a")}), judged_on, AcceptAll(), {});
+  CHECK(refused.status().code() == absl::StatusCode::kAborted);
+  const auto state = store->LoadHead();
+  REQUIRE(state.ok());
+  CHECK(SameHistory(state->head, other));
+  CHECK(state->resources.front().record->body == "hidden");
+  // What is written from now on belongs to it: another instance reads it.
+  MustCommit(*store, Changes({{{"default", "secret", "t"}, {.body = "new"}}}));
+  {
+    const auto another = instances.Open();
+    CHECK(another->LoadHead()->resources.size() == 2);
+    CHECK(another->Get({"default", "secret", "t"})->record->body == "new");
+  }
+  Rename(cluster, instances.database.name(), others.database.name());
+  Rename(cluster, "set_aside", instances.database.name());
+  CHECK(SameHistory(store->LoadHead()->head, before));
+}
+
+TEST_CASE("who waits for a change hears of a database that is away, empty or back") {
+  Instances instances;
+  Options options = instances.OptionsFor();
+  options.poll = absl::Milliseconds(20);
+  const auto store = instances.Open(options);
+  MustCommit(*store, Changes({Cluster("a")}));
+  const Head head = *store->ReadHead();
+  const PostgresCluster& cluster = instances.database.cluster();
+  // Waits until WaitForChange says that.
+  const auto wait_for = [&](absl::StatusCode code) {
+    absl::Status status;
+    do {
+      status = store->WaitForChange(head, absl::InfinitePast()).status();
+    } while (status.code() != code);
+    return status;
+  };
+  Rename(cluster, instances.database.name(), "set_aside");
+  CHECK(!wait_for(absl::StatusCode::kUnavailable).ok());
+  cluster.Execute("postgres", "CREATE DATABASE " + instances.database.name());
+  CHECK(absl::StrContains(wait_for(absl::StatusCode::kDataLoss).message(),
+                          "the database is empty, another one"));
+  Rename(cluster, instances.database.name(), "was_empty");
+  Rename(cluster, "set_aside", instances.database.name());
+  CHECK(wait_for(absl::StatusCode::kOk).ok());
+  cluster.Execute("postgres", "DROP DATABASE was_empty");
+}
+
 TEST_CASE("sessions that the server ended between two requests are not noticed") {
   Instances instances;
   const auto store = instances.Open();
