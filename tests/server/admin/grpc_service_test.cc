@@ -38,7 +38,7 @@ struct ServedFixture : AdminFixture {
                   .served = [] { return Revision{3}; }};
   NodesHandler nodes{fleet};
   SystemHandler system{
-      {.version = "1"}, store.get(), fleet, [] { return std::map<std::string, int>(); }};
+      {.version = "1"}, store.get(), fleet, [] { return std::map<std::string, int>(); }, nullptr};
   AdminServices services{config.get(), &nodes, &system,
                          [](const grpc::ServerContext&) { return Caller{.author = "bob"}; }};
   grpc::ServerBuilder builder;
