@@ -1,6 +1,9 @@
 #include "base/hash.h"
 
-#include <sodium.h>
+// The functions below take no memory and no locks; those that replace them in OpenSSL 3 do. Both
+// use the processor's SHA instructions, which libsodium does not.
+#define OPENSSL_API_COMPAT 0x10100000L
+#include <openssl/sha.h>
 
 #include <cstring>
 
@@ -11,9 +14,9 @@
 namespace signalbox {
 namespace {
 
-crypto_hash_sha256_state* State(std::array<unsigned char, 128>& bytes) {
-  static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(bytes));
-  return reinterpret_cast<crypto_hash_sha256_state*>(bytes.data());
+SHA256_CTX* State(std::array<unsigned char, 128>& bytes) {
+  static_assert(sizeof(SHA256_CTX) <= sizeof(bytes));
+  return reinterpret_cast<SHA256_CTX*>(bytes.data());
 }
 
 }  // namespace
@@ -26,12 +29,10 @@ absl::uint128 Digest::Prefix() const {
   return value;
 }
 
-Hasher::Hasher() { crypto_hash_sha256_init(State(state_)); }
+Hasher::Hasher() { SB_CHECK(SHA256_Init(State(state_)) == 1); }
 
 void Hasher::AddRaw(absl::string_view bytes) {
-  SB_CHECK(crypto_hash_sha256_update(State(state_),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     bytes.size()) == 0);
+  SB_CHECK(SHA256_Update(State(state_), bytes.data(), bytes.size()) == 1);
 }
 
 Hasher& Hasher::Add(absl::string_view part) {
@@ -51,15 +52,13 @@ Hasher& Hasher::Add(uint64_t number) {
 
 Digest Hasher::Finish() {
   Digest digest;
-  SB_CHECK(crypto_hash_sha256_final(State(state_), digest.bytes.data()) == 0);
+  SB_CHECK(SHA256_Final(digest.bytes.data(), State(state_)) == 1);
   return digest;
 }
 
 Digest Sha256(absl::string_view bytes) {
   Digest digest;
-  SB_CHECK(crypto_hash_sha256(digest.bytes.data(),
-                              reinterpret_cast<const unsigned char*>(bytes.data()),
-                              bytes.size()) == 0);
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.bytes.data());
   return digest;
 }
 

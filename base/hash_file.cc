@@ -1,7 +1,9 @@
 #include "base/hash_file.h"
 
+// As in hash.cc.
+#define OPENSSL_API_COMPAT 0x10100000L
 #include <fcntl.h>
-#include <sodium.h>
+#include <openssl/sha.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,20 +22,20 @@ absl::StatusOr<Digest> HashFile(const std::string& path) {
         absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
   };
   if (fd < 0) return failed();
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
+  SHA256_CTX state;
+  SHA256_Init(&state);
   std::vector<unsigned char> buffer(size_t{1} << 20);
   ssize_t n = 0;
   while ((n = ::read(fd, buffer.data(), buffer.size())) != 0) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) break;
-    crypto_hash_sha256_update(&state, buffer.data(), static_cast<size_t>(n));
+    SHA256_Update(&state, buffer.data(), static_cast<size_t>(n));
   }
   const absl::Status status = n < 0 ? failed() : absl::OkStatus();
   ::close(fd);
   if (!status.ok()) return status;
   Digest digest;
-  crypto_hash_sha256_final(&state, digest.bytes.data());
+  SHA256_Final(digest.bytes.data(), &state);
   return digest;
 }
 

@@ -9,25 +9,39 @@ namespace signalbox {
 
 CommitQueue::CommitQueue(WriteBatch write) : write_(std::move(write)) {}
 
+CommitQueue::Waiting::Turn CommitQueue::Waiting::Wait() {
+  MutexLock lock(&mu);
+  while (turn == Turn::kWaits) changed.Wait(&mu);
+  return turn;
+}
+
+void CommitQueue::Waiting::Give(Turn its) {
+  MutexLock lock(&mu);
+  turn = its;
+  changed.Signal();
+}
+
 absl::StatusOr<Committed> CommitQueue::Submit(const CommitRequest& request) {
-  Waiting self = {.request = &request, .result = absl::UnknownError("not written yet")};
-  std::vector<Waiting*> batch;
+  Waiting self(request);
+  bool writes = false;
   {
     MutexLock lock(&mu_);
     queue_.push_back(&self);
-    while (!self.done && (writing_ || queue_.front() != &self)) self.changed.Wait(&mu_);
-    if (self.done) return std::move(self.result);
-    writing_ = true;
+    writes = !std::exchange(writing_, true);
+  }
+  if (!writes && self.Wait() == Waiting::Turn::kDone) return std::move(self.result);
+  std::vector<Waiting*> batch;
+  {
+    MutexLock lock(&mu_);
     batch = NextBatchLocked();
   }
   Write(batch);
-  MutexLock lock(&mu_);
   for (Waiting* const waiting : batch) {
-    waiting->done = true;
-    if (waiting != &self) waiting->changed.Signal();
+    if (waiting != &self) waiting->Give(Waiting::Turn::kDone);
   }
-  writing_ = false;
-  if (!queue_.empty()) queue_.front()->changed.Signal();
+  MutexLock lock(&mu_);
+  writing_ = !queue_.empty();
+  if (writing_) queue_.front()->Give(Waiting::Turn::kWrites);
   return std::move(self.result);
 }
 

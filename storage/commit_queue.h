@@ -36,11 +36,25 @@ class CommitQueue {
   size_t waiting() SB_EXCLUDES(mu_);
 
  private:
+  // A caller that waits. Each has a lock of its own, so that those that a batch answers do not meet
+  // at the queue's.
   struct Waiting {
-    const CommitRequest* request = nullptr;
-    bool done = false;
-    absl::StatusOr<Committed> result;
-    CondVar changed;  // done, or first in the queue with nobody writing
+    enum class Turn { kWaits, kWrites, kDone };
+
+    explicit Waiting(const CommitRequest& its)
+        : request(&its), result(absl::UnknownError("not written yet")) {}
+
+    // Waits for another turn than kWaits.
+    Turn Wait() SB_EXCLUDES(mu);
+    // Gives it that turn. After kDone it may be gone.
+    void Give(Turn its) SB_EXCLUDES(mu);
+
+    const CommitRequest* const request;
+    absl::StatusOr<Committed> result;  // before kDone whoever writes may set it
+
+    Mutex mu;
+    CondVar changed;
+    Turn turn SB_GUARDED_BY(mu) = Turn::kWaits;
   };
 
   // The next batch: the first of the queue and what fits beside it.
@@ -51,7 +65,7 @@ class CommitQueue {
 
   Mutex mu_;
   std::deque<Waiting*> queue_ SB_GUARDED_BY(mu_);
-  bool writing_ SB_GUARDED_BY(mu_) = false;
+  bool writing_ SB_GUARDED_BY(mu_) = false;  // or it is somebody's turn to
 };
 
 }  // namespace signalbox

@@ -123,8 +123,9 @@ absl::Status SnapshotBuilder::Check(const Snapshot& base, absl::Span<const Revis
                                     const ChangeSet& changes) const {
   RevisionChanges tentative;
   for (const Upsert& upsert : changes.upserts) {
+    const Digest body = Sha256(upsert.record.body);
     tentative.upserts.push_back({upsert.key, std::make_shared<const Record>(upsert.record),
-                                 upsert.record.Hash(), Sha256(upsert.record.body), Revision{}});
+                                 upsert.record.Hash(body), body, Revision{}});
   }
   tentative.removals = changes.removals;
   SnapshotPtr advanced;

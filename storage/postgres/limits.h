@@ -27,6 +27,10 @@ inline constexpr absl::Duration kPostgresMigrationSilence = absl::Hours(6);
 // never cancelled, since that would make it look done.
 inline constexpr absl::Duration kPostgresCommit = absl::Seconds(10);
 
+// A commit of this many changes makes the server count its tables anew: its own turn may be a
+// minute away, and plans for tables that it takes for small are slow.
+inline constexpr size_t kPostgresBulkChanges = 1000;
+
 // How long an unknown outcome is looked up before the caller is told that it is unknown.
 inline constexpr absl::Duration kPostgresLookUp = absl::Seconds(5);
 

@@ -18,8 +18,14 @@ namespace signalbox {
 namespace {
 
 constexpr Sql kBeginWrite = {"begin_write", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"};
+// Each row that a write looks for is found through an index. A server that does not know yet how
+// much a table holds would read whole tables instead.
 constexpr Sql kSetWrite = {"set_write",
-                           "SELECT set_config('statement_timeout', '5s', true), "
+                           "SELECT set_config('enable_hashjoin', 'off', true), "
+                           "set_config('enable_mergejoin', 'off', true), "
+                           "set_config('enable_seqscan', 'off', true), "
+                           "set_config('jit', 'off', true), "
+                           "set_config('statement_timeout', '5s', true), "
                            "set_config('lock_timeout', '2s', true), "
                            "set_config('idle_in_transaction_session_timeout', '1s', true), "
                            "set_config('synchronous_commit', 'on', true)"};

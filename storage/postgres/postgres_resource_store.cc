@@ -32,6 +32,10 @@ namespace {
 // A wait looks at the clock again after this at the latest, should nobody wake it.
 constexpr absl::Duration kLongestWait = absl::Minutes(10);
 
+// Not of bodies, which are found by their ids alone.
+constexpr Sql kAnalyze = {"analyze",
+                          "ANALYZE config.resource_key, config.resource, config.record, "
+                          "config.resource_history"};
 constexpr Sql kHasRevisions = {"has_revisions", "SELECT 1 FROM config.revision LIMIT 1"};
 // What proves that a write works: the same row again.
 constexpr Sql kProveWrite = {"prove_write", "UPDATE config.head SET control_seq = control_seq"};
@@ -236,6 +240,7 @@ PostgresResourceStore::BatchResult PostgresResourceStore::WriteBatch(
     absl::Span<const CommitRequest* const> batch) {
   CommitPlan unsure;  // whose COMMIT did not say whether it was written
   std::vector<absl::StatusOr<Committed>> results;
+  size_t changes = 0;
   // Everything up to the COMMIT may be done twice: nothing of it is written then.
   const absl::Status written =
       With(pool_.get(), &PostgresPool::Writer, [&](PostgresConnection* connection) -> absl::Status {
@@ -270,6 +275,7 @@ PostgresResourceStore::BatchResult PostgresResourceStore::WriteBatch(
         absl::Status committed = connection->Commit(write);
         if (committed.ok()) {
           ShowCommitted(planner.plan().head);
+          for (const auto& revision : planner.plan().revisions) changes += revision.changes.size();
         } else if (absl::IsUnavailable(committed)) {
           unsure = planner.plan();
           // Not again by itself: With must not take this for a lost read.
@@ -279,6 +285,7 @@ PostgresResourceStore::BatchResult PostgresResourceStore::WriteBatch(
       });
   if (written.ok()) {
     recent_.Trim();
+    if (changes >= limits::kPostgresBulkChanges) Analyze();
     return results;
   }
   if (!absl::IsUnknown(written)) {
@@ -293,6 +300,16 @@ PostgresResourceStore::BatchResult PostgresResourceStore::WriteBatch(
   if (!found) return errors::StoreBusy("commit: the connection was lost before it");
   ShowCommitted(unsure.head);
   return results;
+}
+
+void PostgresResourceStore::Analyze() {
+  // Without it the store is only slower.
+  With(pool_.get(), &PostgresPool::Writer, [](PostgresConnection* connection) -> absl::Status {
+    PostgresTransaction transaction(connection);
+    PostgresBatch analyze;
+    PostgresTransaction::BeginWrite(&analyze);
+    return connection->Commit(analyze.Add(kAnalyze));
+  }).IgnoreError();
 }
 
 absl::StatusOr<bool> PostgresResourceStore::LookUp(const CommitPlan& plan) {

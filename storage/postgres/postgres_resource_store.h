@@ -99,6 +99,8 @@ class PostgresResourceStore : public ResourceStore {
   // that turns out lost is replaced once.
   absl::StatusOr<CommitFacts> LockAndRead(PostgresConnection* connection,
                                           absl::Span<const CommitRequest* const> batch);
+  // Has the server count its tables anew.
+  void Analyze();
   // Whether `plan` was written, where its COMMIT does not say: asked until it is certain or
   // limits::kPostgresLookUp has passed.
   //   kUnavailable  it is not known

@@ -14,49 +14,65 @@
 namespace signalbox {
 namespace {
 
+// A page is looked up through indexes, row by row: a server that does not know yet how much a table
+// holds would read whole tables for it.
+constexpr Sql kByIndex = {"by_index",
+                          "SELECT set_config('enable_hashjoin', 'off', true), "
+                          "set_config('enable_mergejoin', 'off', true), "
+                          "set_config('enable_seqscan', 'off', true), "
+                          "set_config('max_parallel_workers_per_gather', '0', true)"};
+
 // $1 to $3: the key to start above; $4: the namespace, $5: the type, $6: the group, $7: the
 // revision since when, $8: labels, each null when it is not asked for. The values are known when
-// the server plans, so that a condition which is not asked for costs nothing. With the size of the
-// body, which is known without reading it.
+// the server plans, so that a condition which is not asked for costs nothing. $9: one more than the
+// page; $10: the bytes of bodies after which no other one comes. The last column says how many rows
+// there are, those that did not fit included.
 constexpr Sql kList = {
     "list",
-    "SELECT k.id, octet_length(b.bytes)::bigint "
-    "FROM config.resource_key k JOIN config.resource r ON r.key = k.id "
-    "JOIN config.record c ON c.id = r.record JOIN config.body b ON b.id = c.body "
-    "WHERE (k.namespace, k.type, k.name) > ($1, $2, $3) "
-    "AND ($4::text IS NULL OR k.namespace = $4::text) "
-    "AND ($5::text IS NULL OR k.type = $5::text) "
-    "AND ($6::text IS NULL OR c.targets = '[]'::jsonb OR c.targets ? $6::text) "
-    "AND ($7::bigint IS NULL OR r.changed_in > $7::bigint) "
-    "AND ($8::jsonb IS NULL OR r.labels @> $8::jsonb) "
-    "ORDER BY k.namespace, k.type, k.name LIMIT $9"};
+    "WITH page AS MATERIALIZED ("
+    "  SELECT k.namespace, k.type, k.name, r.changed_in, r.record "
+    "  FROM config.resource_key k JOIN config.resource r ON r.key = k.id "
+    "  WHERE (k.namespace, k.type, k.name) > ($1, $2, $3) "
+    "  AND ($4::text IS NULL OR k.namespace = $4::text) "
+    "  AND ($5::text IS NULL OR k.type = $5::text) "
+    "  AND ($6::text IS NULL OR EXISTS (SELECT 1 FROM config.record t WHERE t.id = r.record "
+    "    AND (t.targets = '[]'::jsonb OR t.targets ? $6::text))) "
+    "  AND ($7::bigint IS NULL OR r.changed_in > $7::bigint) "
+    "  AND ($8::jsonb IS NULL OR r.labels @> $8::jsonb) "
+    "  ORDER BY k.namespace, k.type, k.name LIMIT $9), "
+    "content AS ("
+    "  SELECT p.namespace, p.type, p.name, p.changed_in, c.hash, c.targets, c.labels, "
+    "    c.annotations, c.owner, c.source, b.hash AS body_hash, b.bytes, "
+    "    sum(octet_length(b.bytes)) OVER (ORDER BY p.namespace, p.type, p.name) "
+    "      - octet_length(b.bytes) AS before "
+    "  FROM page p LEFT JOIN config.record c ON c.id = p.record "
+    "  LEFT JOIN config.body b ON b.id = c.body) "
+    "SELECT namespace, type, name, changed_in, hash, targets, labels, annotations, owner, source, "
+    "  body_hash, bytes, (SELECT count(*) FROM page) "
+    "FROM content WHERE coalesce(before, 0) < $10 ORDER BY namespace, type, name"};
 
-constexpr Sql kSelectByIds = {
-    "select_by_ids",
-    "SELECT k.namespace, k.type, k.name, r.changed_in, "
-    "  c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, b.hash, b.bytes "
-    "FROM config.resource_key k JOIN config.resource r ON r.key = k.id "
-    "LEFT JOIN config.record c ON c.id = r.record LEFT JOIN config.body b ON b.id = c.body "
-    "WHERE k.id = ANY($1)"};
-
+// $1 to $3: the key; $4 and $5: the oldest revision and the one to stay below; $6 and $7 and the
+// last column as $9, $10 and the last column above.
 constexpr Sql kListHistory = {
     "list_history",
-    "SELECT h.key, h.revision, coalesce(octet_length(b.bytes), 0)::bigint "
-    "FROM config.resource_key k JOIN config.resource_history h ON h.key = k.id "
-    "LEFT JOIN config.record c ON c.id = h.record LEFT JOIN config.body b ON b.id = c.body "
-    "WHERE k.namespace = $1 AND k.type = $2 AND k.name = $3 AND h.revision >= $4 "
-    "AND h.revision < $5 ORDER BY h.revision DESC LIMIT $6"};
-
-constexpr Sql kSelectHistoryOfKey = {
-    "select_history_of_key",
-    "SELECT k.namespace, k.type, k.name, h.revision, "
-    "  c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, b.hash, b.bytes, "
-    "  h.record IS NULL, v.number, v.epoch, v.time, v.author, v.message, v.request_id, v.kind, "
-    "  v.previous_digest, v.digest "
-    "FROM config.resource_history h JOIN config.resource_key k ON k.id = h.key "
-    "JOIN config.revision v ON v.number = h.revision "
-    "LEFT JOIN config.record c ON c.id = h.record LEFT JOIN config.body b ON b.id = c.body "
-    "WHERE h.key = $1 AND h.revision >= $2 AND h.revision <= $3 ORDER BY h.revision DESC"};
+    "WITH page AS MATERIALIZED ("
+    "  SELECT k.namespace, k.type, k.name, h.revision, h.record "
+    "  FROM config.resource_key k JOIN config.resource_history h ON h.key = k.id "
+    "  WHERE k.namespace = $1 AND k.type = $2 AND k.name = $3 AND h.revision >= $4 "
+    "  AND h.revision < $5 ORDER BY h.revision DESC LIMIT $6), "
+    "content AS ("
+    "  SELECT p.*, c.hash, c.targets, c.labels, c.annotations, c.owner, c.source, "
+    "    b.hash AS body_hash, b.bytes, "
+    "    sum(coalesce(octet_length(b.bytes), 0)) OVER (ORDER BY p.revision DESC) "
+    "      - coalesce(octet_length(b.bytes), 0) AS before "
+    "  FROM page p LEFT JOIN config.record c ON c.id = p.record "
+    "  LEFT JOIN config.body b ON b.id = c.body) "
+    "SELECT h.namespace, h.type, h.name, h.revision, h.hash, h.targets, h.labels, h.annotations, "
+    "  h.owner, h.source, h.body_hash, h.bytes, h.record IS NULL, v.number, v.epoch, v.time, "
+    "  v.author, v.message, v.request_id, v.kind, v.previous_digest, v.digest, "
+    "  (SELECT count(*) FROM page) "
+    "FROM content h JOIN config.revision v ON v.number = h.revision "
+    "WHERE h.before < $7 ORDER BY h.revision DESC"};
 
 constexpr Sql kSelectResourcesAt = {
     "select_resources_at",
@@ -73,26 +89,13 @@ void SortByKey(std::vector<Resource>* resources) {
             [](const Resource& a, const Resource& b) { return a.key < b.key; });
 }
 
-// The first rows of `rows`, at most `page_size`, that fit one read; `bytes_column` says how large
-// each is. At least one where there is any.
-int Fitting(const PostgresResult& rows, int page_size, int bytes_column) {
-  size_t bytes = 0;
-  int count = 0;
-  while (count < std::min(rows.rows(), page_size) && bytes < limits::kMaxBytesPerRead) {
-    bytes += static_cast<size_t>(rows[count++].Int(bytes_column));
-  }
-  return count;
-}
-
-PostgresParams ListParams(const ResourceFilter& filter, const ResourceKey& start, int limit) {
-  PostgresParams params;
-  params.Text(start.namespace_name).Text(start.type).Text(start.name);
-  filter.namespace_name.has_value() ? params.Text(*filter.namespace_name) : params.Null();
-  filter.type.has_value() ? params.Text(*filter.type) : params.Null();
-  filter.group.has_value() ? params.Text(*filter.group) : params.Null();
-  filter.changed_since.has_value() ? params.Int(filter.changed_since->number) : params.Null();
-  filter.labels.empty() ? params.Null() : params.Json(MapAsJson(filter.labels));
-  return params.Int(limit);
+// Runs the statement that finds the rows of a page.
+absl::StatusOr<PostgresResult> FindPage(PostgresConnection* connection, const Sql& sql,
+                                        PostgresParams params) {
+  PostgresBatch batch;
+  batch.Add(kByIndex).Add(sql, std::move(params));
+  SB_ASSIGN_OR_RETURN(std::vector<PostgresResult> results, connection->RunBatch(batch));
+  return std::move(results.back());
 }
 
 }  // namespace
@@ -106,22 +109,22 @@ absl::StatusOr<ResourcePage> ListResources(PostgresConnection* connection, const
     start.type = filter.type.value_or("");
   }
   if (after.has_value()) start = std::max(start, *after);
+  PostgresParams params;
+  params.Text(start.namespace_name).Text(start.type).Text(start.name);
+  filter.namespace_name.has_value() ? params.Text(*filter.namespace_name) : params.Null();
+  filter.type.has_value() ? params.Text(*filter.type) : params.Null();
+  filter.group.has_value() ? params.Text(*filter.group) : params.Null();
+  filter.changed_since.has_value() ? params.Int(filter.changed_since->number) : params.Null();
+  filter.labels.empty() ? params.Null() : params.Json(MapAsJson(filter.labels));
+  params.Int(page_size + 1).Int(limits::kMaxBytesPerRead);
+  SB_ASSIGN_OR_RETURN(const PostgresResult rows, FindPage(connection, kList, std::move(params)));
   ResourcePage page = {.head = head.head};
-  // One more than the page tells whether there is another one.
-  SB_ASSIGN_OR_RETURN(const PostgresResult rows,
-                      connection->Run(kList, ListParams(filter, start, page_size + 1)));
-  const int count = Fitting(rows, page_size, 1);
-  std::vector<int64_t> ids;
-  for (int i = 0; i < count; ++i) ids.push_back(rows[i].Int(0));
-  if (ids.empty()) return page;
-  SB_RETURN_IF_ERROR(connection->ForEachRow(
-      kSelectByIds, PostgresParams().Ints(ids), [&](const PostgresRow& row) -> absl::Status {
-        SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(row, sealer));
-        page.resources.push_back(std::move(resource));
-        return absl::OkStatus();
-      }));
-  SortByKey(&page.resources);
-  if (rows.rows() > count && !page.resources.empty()) page.next_after = page.resources.back().key;
+  const int count = std::min(rows.rows(), page_size);
+  for (int i = 0; i < count; ++i) {
+    SB_ASSIGN_OR_RETURN(Resource resource, ResourceIn(rows[i], sealer));
+    page.resources.push_back(std::move(resource));
+  }
+  if (count > 0 && rows[0].Int(12) > count) page.next_after = page.resources.back().key;
   return page;
 }
 
@@ -129,29 +132,23 @@ absl::StatusOr<ResourceHistoryPage> ReadHistory(PostgresConnection* connection,
                                                 const Sealer* sealer, const HeadRow& head,
                                                 const ResourceKey& key, Revision below,
                                                 int page_size) {
-  ResourceHistoryPage page;
+  PostgresParams params;
+  params.Text(key.namespace_name).Text(key.type).Text(key.name);
+  params.Int(head.oldest.number).Int(below.number);
+  params.Int(page_size + 1).Int(limits::kMaxBytesPerRead);
   SB_ASSIGN_OR_RETURN(const PostgresResult rows,
-                      connection->Run(kListHistory, PostgresParams()
-                                                        .Text(key.namespace_name)
-                                                        .Text(key.type)
-                                                        .Text(key.name)
-                                                        .Int(head.oldest.number)
-                                                        .Int(below.number)
-                                                        .Int(page_size + 1)));
-  const int count = Fitting(rows, page_size, 2);
-  if (count == 0) return page;
-  SB_RETURN_IF_ERROR(connection->ForEachRow(
-      kSelectHistoryOfKey,
-      PostgresParams().Int(rows[0].Int(0)).Int(rows[count - 1].Int(1)).Int(rows[0].Int(1)),
-      [&](const PostgresRow& row) -> absl::Status {
-        ResourceChange change = {.info = RevisionIn(row, 13)};
-        if (!row.Bool(12)) {
-          SB_ASSIGN_OR_RETURN(change.resource, ResourceIn(row, sealer));
-        }
-        page.changes.push_back(std::move(change));
-        return absl::OkStatus();
-      }));
-  if (rows.rows() > count) page.next_below = Revision{rows[count - 1].Int(1)};
+                      FindPage(connection, kListHistory, std::move(params)));
+  ResourceHistoryPage page;
+  const int count = std::min(rows.rows(), page_size);
+  for (int i = 0; i < count; ++i) {
+    const PostgresRow row = rows[i];
+    ResourceChange change = {.info = RevisionIn(row, 13)};
+    if (!row.Bool(12)) {
+      SB_ASSIGN_OR_RETURN(change.resource, ResourceIn(row, sealer));
+    }
+    page.changes.push_back(std::move(change));
+  }
+  if (count > 0 && rows[0].Int(22) > count) page.next_below = page.changes.back().info.revision;
   return page;
 }
 

@@ -11,7 +11,7 @@
 #include "base/status_macros.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
-#include "storage/record_json.h"
+#include "storage/stored_resource.h"
 
 namespace signalbox {
 namespace {
@@ -85,13 +85,6 @@ absl::Status ChainBroken(Revision revision) {
       absl::StrCat("the chain of revisions does not hold at revision ", revision.number));
 }
 
-// As `parsed`, with what cannot be parsed named as damage.
-template <typename T>
-absl::StatusOr<T> Stored(absl::StatusOr<T> parsed, const ResourceKey& key) {
-  if (parsed.ok()) return parsed;
-  return errors::StoreDamaged(absl::StrCat(key.ToString(), ": ", parsed.status().message()));
-}
-
 // Sorts what revisions changed by key.
 void Sort(RevisionChanges* changes) {
   std::sort(changes->upserts.begin(), changes->upserts.end(),
@@ -139,29 +132,21 @@ std::optional<HeadRow> HeadRowIn(const PostgresResult& result) {
 }
 
 absl::StatusOr<Resource> ResourceIn(const PostgresRow& row, const Sealer* sealer) {
-  Resource resource = {.key = KeyIn(row, 0), .changed_in = Revision{row.Int(3)}};
+  const ResourceKey key = KeyIn(row, 0);
   if (row.IsNull(0) || row.IsNull(4) || row.IsNull(10)) {
-    return errors::StoreDamaged(absl::StrCat("the name, the record or the body of ",
-                                             resource.key.ToString(), " is missing"));
-  }
-  auto record = std::make_shared<Record>();
-  SB_ASSIGN_OR_RETURN(record->targets, Stored(StringsFromJson(row.Json(5)), resource.key));
-  SB_ASSIGN_OR_RETURN(record->labels, Stored(MapFromJson(row.Json(6)), resource.key));
-  SB_ASSIGN_OR_RETURN(record->annotations, Stored(MapFromJson(row.Json(7)), resource.key));
-  record->owner = std::string(row.Text(8));
-  record->source = std::string(row.Text(9));
-  resource.record_hash = row.DigestAt(4);
-  resource.body_hash = row.DigestAt(10);
-  const absl::Status restored =
-      RestoreRecord(sealer, resource.key, row.Bytes(11),
-                    {.body = resource.body_hash, .record = resource.record_hash}, record.get());
-  if (absl::IsDataLoss(restored)) {
     return errors::StoreDamaged(
-        absl::StrCat(restored.message(), ", in revision ", resource.changed_in.number));
+        absl::StrCat("the name, the record or the body of ", key.ToString(), " is missing"));
   }
-  SB_RETURN_IF_ERROR(restored);
-  resource.record = std::move(record);
-  return resource;
+  return RestoreResource({.key = key,
+                          .changed_in = Revision{row.Int(3)},
+                          .hashes = {.body = row.DigestAt(10), .record = row.DigestAt(4)},
+                          .targets = row.Json(5),
+                          .labels = row.Json(6),
+                          .annotations = row.Json(7),
+                          .owner = row.Text(8),
+                          .source = row.Text(9),
+                          .body = row.Bytes(11)},
+                         sealer);
 }
 
 RevisionInfo RevisionIn(const PostgresRow& row, int first) {

@@ -5,11 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "base/hash.h"
 #include "base/status_macros.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/model/resource.h"
+#include "storage/record_json.h"
 #include "storage/seal/key_id.h"
 #include "storage/seal/sealed_types.h"
 #include "storage/sqlite/outbox_rows.h"
@@ -45,13 +47,14 @@ constexpr Sql kInsertKey = {"insert_key",
 
 constexpr Sql kSelectBody = {"select_body", "SELECT id FROM body WHERE hash = ?1"};
 constexpr Sql kInsertBody = {"insert_body",
-                             "INSERT INTO body (hash, bytes, key_id) VALUES (?1, ?2, ?3)"};
+                             "INSERT INTO body (hash, bytes, key_id) VALUES (?1, ?2, ?3) "
+                             "ON CONFLICT (hash) DO NOTHING"};
 
 constexpr Sql kSelectRecord = {"select_record", "SELECT id FROM record WHERE hash = ?1"};
 constexpr Sql kInsertRecord = {
     "insert_record",
     "INSERT INTO record (hash, body, targets, labels, annotations, owner, source) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (hash) DO NOTHING"};
 
 constexpr Sql kInsertRevision = {"insert_revision",
                                  "INSERT INTO revision (number, epoch, time_ms, author, message, "
@@ -69,7 +72,10 @@ constexpr Sql kUpsertResource = {
 
 constexpr Sql kDeleteResource = {"delete_resource", "DELETE FROM resource WHERE key = ?1"};
 
-constexpr Sql kDeleteLabels = {"delete_labels", "DELETE FROM resource_label WHERE resource = ?1"};
+constexpr Sql kSelectLabels = {"select_labels",
+                               "SELECT key, value FROM resource_label WHERE resource = ?1"};
+constexpr Sql kDeleteLabel = {
+    "delete_label", "DELETE FROM resource_label WHERE key = ?1 AND value = ?2 AND resource = ?3"};
 constexpr Sql kInsertLabel = {
     "insert_label", "INSERT INTO resource_label (key, value, resource) VALUES (?1, ?2, ?3)"};
 
@@ -82,50 +88,44 @@ constexpr Sql kInsertHead = {
     "INSERT INTO head (only, store_id, epoch, revision, digest, oldest_digest) "
     "VALUES (1, ?1, ?2, ?3, ?4, ?4)"};
 
-// The id of the row that `select` finds by a hash; none where there is none.
-absl::StatusOr<std::optional<int64_t>> FindByHash(SqliteConnection* connection, const Sql& select,
-                                                  const Digest& hash) {
+// The id of the row that `insert` has made, or that `select` finds because its hash was there.
+absl::StatusOr<int64_t> IdOfNewOr(SqliteConnection* connection, SqliteQuery& insert,
+                                  const Sql& select, const Digest& hash) {
+  SB_RETURN_IF_ERROR(insert.Run());
+  if (connection->ChangedRows() == 1) return connection->LastInsertId();
   SqliteQuery query(connection, select);
   query.BindBlob(1, hash.View());
-  std::optional<int64_t> id;
-  if (query.Step()) id = query.Int(0);
+  if (query.Step()) return query.Int(0);
   SB_RETURN_IF_ERROR(query.status());
-  return id;
+  return errors::StoreDamaged(
+      absl::StrCat(select.name, ": an index names a row that is not there"));
 }
 
 // The id of the body, which is stored once.
 absl::StatusOr<int64_t> StoredBody(SqliteConnection* connection, const Sealer& sealer,
                                    const PreparedChange& change) {
-  SB_ASSIGN_OR_RETURN(const std::optional<int64_t> found,
-                      FindByHash(connection, kSelectBody, change.body_hash));
-  if (found.has_value()) return *found;
   std::string sealed;
   SqliteQuery insert(connection, kInsertBody);
   insert.BindBlob(1, change.body_hash.View())
       .BindBlob(2, sealer.Stored(change.key->type, change.record->body, change.body_hash, &sealed));
   const KeyId key = sealer.ring().active().id;
   IsSealed(change.key->type) ? insert.BindBlob(3, key.View()) : insert.BindNull(3);
-  SB_RETURN_IF_ERROR(insert.Run());
-  return connection->LastInsertId();
+  return IdOfNewOr(connection, insert, kSelectBody, change.body_hash);
 }
 
 // The id of the record, which is stored once.
 absl::StatusOr<int64_t> StoredRecord(SqliteConnection* connection, const Sealer& sealer,
                                      const PreparedChange& change) {
-  SB_ASSIGN_OR_RETURN(const std::optional<int64_t> found,
-                      FindByHash(connection, kSelectRecord, change.record_hash));
-  if (found.has_value()) return *found;
   SB_ASSIGN_OR_RETURN(const int64_t body, StoredBody(connection, sealer, change));
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertRecord)
-                         .BindBlob(1, change.record_hash.View())
-                         .Bind(2, body)
-                         .BindText(3, JsonOf(change.record->targets))
-                         .BindText(4, JsonOf(change.record->labels))
-                         .BindText(5, JsonOf(change.record->annotations))
-                         .BindText(6, change.record->owner)
-                         .BindText(7, change.record->source)
-                         .Run());
-  return connection->LastInsertId();
+  SqliteQuery insert(connection, kInsertRecord);
+  insert.BindBlob(1, change.record_hash.View())
+      .Bind(2, body)
+      .BindText(3, StringsAsJson(change.record->targets))
+      .BindText(4, MapAsJson(change.record->labels))
+      .BindText(5, MapAsJson(change.record->annotations))
+      .BindText(6, change.record->owner)
+      .BindText(7, change.record->source);
+  return IdOfNewOr(connection, insert, kSelectRecord, change.record_hash);
 }
 
 absl::Status FindResource(SqliteConnection* connection, const ResourceKey& key,
@@ -152,16 +152,34 @@ absl::StatusOr<int64_t> MakeKey(SqliteConnection* connection, const ResourceKey&
   return connection->LastInsertId();
 }
 
+// Most changes of a resource leave its labels: only what differs is written.
 absl::Status WriteLabels(SqliteConnection* connection, const CommitPlan::Change& change,
                          int64_t key) {
-  if (change.existed) SB_RETURN_IF_ERROR(SqliteQuery(connection, kDeleteLabels).Bind(1, key).Run());
-  if (change.change->record == nullptr) return absl::OkStatus();
-  for (const auto& [name, value] : change.change->record->labels) {
-    SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertLabel)
-                           .BindText(1, name)
-                           .BindText(2, value)
-                           .Bind(3, key)
-                           .Run());
+  static const std::map<std::string, std::string> kNone;
+  const auto& wanted = change.change->record == nullptr ? kNone : change.change->record->labels;
+  std::map<std::string, std::string> stored;
+  if (change.existed) {
+    SqliteQuery row(connection, kSelectLabels);
+    row.Bind(1, key);
+    while (row.Step()) stored.emplace(row.Text(0), row.Text(1));
+    SB_RETURN_IF_ERROR(row.status());
+  }
+  const auto has = [](const std::map<std::string, std::string>& labels, const auto& label) {
+    const auto found = labels.find(label.first);
+    return found != labels.end() && found->second == label.second;
+  };
+  const auto write = [&](const Sql& sql, const auto& label) {
+    return SqliteQuery(connection, sql)
+        .BindText(1, label.first)
+        .BindText(2, label.second)
+        .Bind(3, key)
+        .Run();
+  };
+  for (const auto& label : stored) {
+    if (!has(wanted, label)) SB_RETURN_IF_ERROR(write(kDeleteLabel, label));
+  }
+  for (const auto& label : wanted) {
+    if (!has(stored, label)) SB_RETURN_IF_ERROR(write(kInsertLabel, label));
   }
   return absl::OkStatus();
 }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "base/status_macros.h"
 #include "storage/limits.h"
+#include "storage/record_json.h"
 #include "storage/sqlite/resource_rows.h"
 
 namespace signalbox {
@@ -23,31 +25,31 @@ constexpr Sql kCountLabel = {
 
 // What both lists ask of a resource. ?1 to ?3: the key to start above; ?4 and ?5: the last
 // namespace and type; ?6: the type, ?7: the group, ?8: the revision since when, ?9: labels as a
-// JSON object, each null when it is not asked for. A blob in ?4 or ?5 is above every text.
-#define SB_LIST_CONDITIONS                                                          \
-  "(k.namespace, k.type, k.name) > (?1, ?2, ?3) "                                   \
-  "AND (k.namespace, k.type) <= (?4, ?5) "                                          \
-  "AND (?6 IS NULL OR k.type = ?6) "                                                \
-  "AND (?7 IS NULL OR c.targets = '[]' "                                            \
-  "  OR EXISTS (SELECT 1 FROM json_each(c.targets) t WHERE t.value = ?7)) "         \
-  "AND (?8 IS NULL OR r.changed_in > ?8) "                                          \
-  "AND (?9 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?9) w WHERE NOT EXISTS (" \
-  "  SELECT 1 FROM resource_label l WHERE l.key = w.key AND l.value = w.value "     \
-  "  AND l.resource = k.id))) "                                                     \
+// JSON object, each null when it is not asked for: then nothing is looked up for it. A blob in ?4
+// or ?5 is above every text.
+#define SB_LIST_CONDITIONS                                                                     \
+  "(k.namespace, k.type, k.name) > (?1, ?2, ?3) "                                              \
+  "AND (k.namespace, k.type) <= (?4, ?5) "                                                     \
+  "AND (?6 IS NULL OR k.type = ?6) "                                                           \
+  "AND (?7 IS NULL OR EXISTS (SELECT 1 FROM resource r JOIN record c ON c.id = r.record "      \
+  "  WHERE r.key = k.id AND (c.targets = '[]' "                                                \
+  "  OR EXISTS (SELECT 1 FROM json_each(c.targets) t WHERE t.value = ?7)))) "                  \
+  "AND (?8 IS NULL OR EXISTS (SELECT 1 FROM resource r WHERE r.key = k.id AND r.changed_in > " \
+  "?8)) "                                                                                      \
+  "AND (?9 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?9) w WHERE NOT EXISTS ("            \
+  "  SELECT 1 FROM resource_label l WHERE l.key = w.key AND l.value = w.value "                \
+  "  AND l.resource = k.id))) "                                                                \
   "ORDER BY k.namespace, k.type, k.name LIMIT ?10"
 
 // CROSS JOIN keeps the order of the keys' index, so that nothing is sorted.
 constexpr Sql kListByKey = {"list_by_key",
                             "SELECT k.id FROM resource_key k "
-                            "CROSS JOIN resource r ON r.key = k.id "
-                            "CROSS JOIN record c ON c.id = r.record "
+                            "CROSS JOIN resource here ON here.key = k.id "
                             "WHERE " SB_LIST_CONDITIONS};
 
 constexpr Sql kListByLabel = {"list_by_label",
                               "SELECT k.id FROM resource_label few "
                               "CROSS JOIN resource_key k ON k.id = few.resource "
-                              "CROSS JOIN resource r ON r.key = k.id "
-                              "CROSS JOIN record c ON c.id = r.record "
                               "WHERE few.key = ?11 AND few.value = ?12 AND " SB_LIST_CONDITIONS};
 
 #undef SB_LIST_CONDITIONS
@@ -101,9 +103,10 @@ absl::StatusOr<const Label*> RarestLabel(SqliteConnection* connection,
   return rarest;
 }
 
-// Binds what SB_LIST_CONDITIONS asks for. `start` outlives the query.
-void BindConditions(const ResourceFilter& filter, const ResourceKey& start, int limit,
-                    SqliteQuery* query) {
+// Binds what SB_LIST_CONDITIONS asks for; of the labels those that `labels` has. `start` outlives
+// the query.
+void BindConditions(const ResourceFilter& filter, const std::map<std::string, std::string>& labels,
+                    const ResourceKey& start, int limit, SqliteQuery* query) {
   const absl::string_view above_all_text("\xff", 1);
   query->BindText(1, start.namespace_name).BindText(2, start.type).BindText(3, start.name);
   filter.namespace_name.has_value() ? query->BindText(4, *filter.namespace_name)
@@ -114,7 +117,7 @@ void BindConditions(const ResourceFilter& filter, const ResourceKey& start, int 
   filter.group.has_value() ? query->BindText(7, *filter.group) : query->BindNull(7);
   filter.changed_since.has_value() ? query->Bind(8, filter.changed_since->number)
                                    : query->BindNull(8);
-  filter.labels.empty() ? query->BindNull(9) : query->BindText(9, JsonOf(filter.labels));
+  labels.empty() ? query->BindNull(9) : query->BindText(9, MapAsJson(labels));
   query->Bind(10, limit);
 }
 
@@ -124,8 +127,12 @@ absl::StatusOr<std::vector<int64_t>> ListIds(SqliteConnection* connection,
                                              int limit) {
   SB_ASSIGN_OR_RETURN(const Label* const label, RarestLabel(connection, filter));
   SqliteQuery query(connection, label == nullptr ? kListByKey : kListByLabel);
-  BindConditions(filter, start, limit, &query);
-  if (label != nullptr) query.BindText(11, label->first).BindText(12, label->second);
+  std::map<std::string, std::string> others = filter.labels;
+  if (label != nullptr) {
+    others.erase(label->first);
+    query.BindText(11, label->first).BindText(12, label->second);
+  }
+  BindConditions(filter, others, start, limit, &query);
   std::vector<int64_t> ids;
   while (query.Step()) ids.push_back(query.Int(0));
   SB_RETURN_IF_ERROR(query.status());

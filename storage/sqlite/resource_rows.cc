@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/json.h"
 #include "base/status_macros.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/sqlite/sqlite_digest.h"
+#include "storage/stored_resource.h"
 
 namespace signalbox {
 namespace {
@@ -67,29 +67,6 @@ constexpr Sql kSelectRevisionsDown = {
     "FROM revision "
     "WHERE number >= ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3"};
 
-absl::StatusOr<Json> ParsedJson(absl::string_view text, const ResourceKey& key) {
-  absl::StatusOr<Json> json = Json::Parse(text);
-  if (json.ok()) return json;
-  return errors::StoreDamaged(absl::StrCat(key.ToString(), ": ", json.status().message()));
-}
-
-absl::StatusOr<std::vector<std::string>> StringsIn(absl::string_view text, const ResourceKey& key) {
-  std::vector<std::string> strings;
-  if (text == "[]") return strings;
-  SB_ASSIGN_OR_RETURN(const Json json, ParsedJson(text, key));
-  for (const Json& element : json.elements()) strings.push_back(element.text());
-  return strings;
-}
-
-absl::StatusOr<std::map<std::string, std::string>> MapIn(absl::string_view text,
-                                                         const ResourceKey& key) {
-  std::map<std::string, std::string> map;
-  if (text == "{}") return map;
-  SB_ASSIGN_OR_RETURN(const Json json, ParsedJson(text, key));
-  for (const auto& [name, value] : json.members()) map.emplace(name, value.text());
-  return map;
-}
-
 ResourceKey KeyIn(const SqliteQuery& row) {
   return {.namespace_name = std::string(row.Text(0)),
           .type = std::string(row.Text(1)),
@@ -144,29 +121,22 @@ absl::StatusOr<Digest> ChainDigestOf(SqliteConnection* connection, const HeadRow
 }  // namespace
 
 absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row, const Sealer* sealer) {
-  Resource resource = {.key = KeyIn(row), .changed_in = Revision{row.Int(3)}};
+  const ResourceKey key = KeyIn(row);
   if (row.IsNull(4) || row.IsNull(10)) {
     return errors::StoreDamaged(
-        absl::StrCat("the record or the body of ", resource.key.ToString(), " is missing"));
+        absl::StrCat("the record or the body of ", key.ToString(), " is missing"));
   }
-  auto record = std::make_shared<Record>();
-  SB_ASSIGN_OR_RETURN(record->targets, StringsIn(row.Text(5), resource.key));
-  SB_ASSIGN_OR_RETURN(record->labels, MapIn(row.Text(6), resource.key));
-  SB_ASSIGN_OR_RETURN(record->annotations, MapIn(row.Text(7), resource.key));
-  record->owner = std::string(row.Text(8));
-  record->source = std::string(row.Text(9));
-  resource.record_hash = DigestIn(row.Blob(4));
-  resource.body_hash = DigestIn(row.Blob(10));
-  const absl::Status restored =
-      RestoreRecord(sealer, resource.key, row.Blob(11),
-                    {.body = resource.body_hash, .record = resource.record_hash}, record.get());
-  if (absl::IsDataLoss(restored)) {
-    return errors::StoreDamaged(
-        absl::StrCat(restored.message(), ", in revision ", resource.changed_in.number));
-  }
-  SB_RETURN_IF_ERROR(restored);
-  resource.record = std::move(record);
-  return resource;
+  return RestoreResource(
+      {.key = key,
+       .changed_in = Revision{row.Int(3)},
+       .hashes = {.body = DigestIn(row.Blob(10)), .record = DigestIn(row.Blob(4))},
+       .targets = row.Text(5),
+       .labels = row.Text(6),
+       .annotations = row.Text(7),
+       .owner = row.Text(8),
+       .source = row.Text(9),
+       .body = row.Blob(11)},
+      sealer);
 }
 
 RevisionInfo RevisionIn(const SqliteQuery& row, int first) {
@@ -305,26 +275,6 @@ absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64
   if (rows >= row_limit) return absl::OkStatus();
   return expected == head.Below() && digest == head.oldest_digest ? absl::OkStatus()
                                                                   : ChainBroken(expected);
-}
-
-std::string JsonOf(const std::vector<std::string>& strings) {
-  std::string text = "[";
-  for (const std::string& string : strings) {
-    if (text.size() > 1) text += ',';
-    AppendJsonString(string, &text);
-  }
-  return text += ']';
-}
-
-std::string JsonOf(const std::map<std::string, std::string>& strings) {
-  std::string text = "{";
-  for (const auto& [name, value] : strings) {
-    if (text.size() > 1) text += ',';
-    AppendJsonString(name, &text);
-    text += ':';
-    AppendJsonString(value, &text);
-  }
-  return text += '}';
 }
 
 }  // namespace signalbox

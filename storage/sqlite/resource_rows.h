@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -60,9 +58,5 @@ absl::StatusOr<Digest> ReadDigestAt(SqliteConnection* connection, const HeadRow&
 // Computes the chain's digests again, from the head down to the oldest revision kept, but no
 // further than about `row_limit` changes.
 absl::Status CheckChain(SqliteConnection* connection, const HeadRow& head, int64_t row_limit);
-
-// A record's lists as JSON, as they are stored.
-std::string JsonOf(const std::vector<std::string>& strings);
-std::string JsonOf(const std::map<std::string, std::string>& strings);
 
 }  // namespace signalbox

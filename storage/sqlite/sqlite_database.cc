@@ -35,7 +35,7 @@ constexpr std::chrono::milliseconds kIdle(500);
 // A checkpoint that readers held up or that failed is tried again after this.
 constexpr std::chrono::seconds kCheckpointAgain(1);
 
-enum class AppliesTo { kAll, kFiles, kReaders, kFull, kNormal };
+enum class AppliesTo { kAll, kFiles, kWriter, kReaders, kFull, kNormal };
 
 struct Setting {
   Sql set;
@@ -77,6 +77,15 @@ constexpr Setting kSettings[] = {
      {"read mmap_size", "PRAGMA mmap_size"},
      "0",
      AppliesTo::kFiles},
+    // KiB, taken as pages are used; SQLite's own 2,000 read the hashes' indexes again and again.
+    {{"set cache_size", "PRAGMA cache_size = -32768"},
+     {"read cache_size", "PRAGMA cache_size"},
+     "-32768",
+     AppliesTo::kWriter},
+    {{"set cache_size", "PRAGMA cache_size = -8192"},
+     {"read cache_size", "PRAGMA cache_size"},
+     "-8192",
+     AppliesTo::kReaders},
     {{"set temp_store", "PRAGMA temp_store = MEMORY"},
      {"read temp_store", "PRAGMA temp_store"},
      "2",
@@ -159,6 +168,8 @@ bool Applies(AppliesTo what, const SqliteDatabase::Options& options, Access acce
       return true;
     case AppliesTo::kFiles:
       return !options.path.empty();
+    case AppliesTo::kWriter:
+      return access == Access::kReadWrite;
     case AppliesTo::kReaders:
       return access == Access::kQueryOnly;
     case AppliesTo::kFull:
