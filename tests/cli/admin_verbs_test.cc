@@ -97,7 +97,8 @@ class World : public AdminFixture {
       fleet_,
       [] {
         return std::map<std::string, int>{{"cluster", 2}};
-      }};
+      },
+      nullptr};
   AdminServices services_{config.get(), &nodes_, &system_, [this](const grpc::ServerContext&) {
                             on_call(++calls);
                             return Caller{.author = "alice"};
