@@ -26,14 +26,15 @@ absl::StatusOr<T> Parsed(const StoredResourceRow& row, absl::StatusOr<T> parsed)
 
 }  // namespace
 
-absl::StatusOr<Resource> RestoreResource(const StoredResourceRow& row, const Sealer* sealer) {
+absl::StatusOr<Resource> RestoreResource(const StoredResourceRow& row,
+                                         absl::FunctionRef<absl::Status(Record*)> restore_body) {
   auto record = std::make_shared<Record>();
   SB_ASSIGN_OR_RETURN(record->targets, Parsed(row, StringsFromJson(row.targets)));
   SB_ASSIGN_OR_RETURN(record->labels, Parsed(row, MapFromJson(row.labels)));
   SB_ASSIGN_OR_RETURN(record->annotations, Parsed(row, MapFromJson(row.annotations)));
   record->owner = std::string(row.owner);
   record->source = std::string(row.source);
-  const absl::Status restored = RestoreRecord(sealer, row.key, row.body, row.hashes, record.get());
+  const absl::Status restored = restore_body(record.get());
   if (absl::IsDataLoss(restored)) return Damaged(row, restored.message());
   SB_RETURN_IF_ERROR(restored);
   return Resource{.key = row.key,

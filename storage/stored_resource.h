@@ -1,11 +1,12 @@
 #pragma once
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "storage/model/record_hasher.h"
 #include "storage/model/resource.h"
 #include "storage/model/revision.h"
-#include "storage/seal/sealer.h"
 
 namespace signalbox {
 
@@ -19,13 +20,13 @@ struct StoredResourceRow {
   absl::string_view annotations;  // as MapAsJson
   absl::string_view owner;
   absl::string_view source;
-  absl::string_view body;  // sealed where IsSealed
 };
 
-// The resource, checked against its hashes. A null `sealer` leaves sealed bodies empty and their
-// hashes unchecked: for who has no key.
-//   kDataLoss            it is not what was stored under those hashes
-//   kFailedPrecondition  it is sealed with a key that `sealer` lacks
-absl::StatusOr<Resource> RestoreResource(const StoredResourceRow& row, const Sealer* sealer);
+// The resource. `restore_body` fills in the record's body, all else of it being there, and checks
+// both hashes.
+//   kDataLoss  a part cannot be read, or `restore_body` says so
+//   other      as `restore_body` says
+absl::StatusOr<Resource> RestoreResource(const StoredResourceRow& row,
+                                         absl::FunctionRef<absl::Status(Record*)> restore_body);
 
 }  // namespace signalbox

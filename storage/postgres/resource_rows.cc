@@ -137,16 +137,17 @@ absl::StatusOr<Resource> ResourceIn(const PostgresRow& row, const Sealer* sealer
     return errors::StoreDamaged(
         absl::StrCat("the name, the record or the body of ", key.ToString(), " is missing"));
   }
-  return RestoreResource({.key = key,
-                          .changed_in = Revision{row.Int(3)},
-                          .hashes = {.body = row.DigestAt(10), .record = row.DigestAt(4)},
-                          .targets = row.Json(5),
-                          .labels = row.Json(6),
-                          .annotations = row.Json(7),
-                          .owner = row.Text(8),
-                          .source = row.Text(9),
-                          .body = row.Bytes(11)},
-                         sealer);
+  const RecordHashes hashes = {.body = row.DigestAt(10), .record = row.DigestAt(4)};
+  return RestoreResource(
+      {.key = key,
+       .changed_in = Revision{row.Int(3)},
+       .hashes = hashes,
+       .targets = row.Json(5),
+       .labels = row.Json(6),
+       .annotations = row.Json(7),
+       .owner = row.Text(8),
+       .source = row.Text(9)},
+      [&](Record* record) { return RestoreRecord(sealer, key, row.Bytes(11), hashes, record); });
 }
 
 RevisionInfo RevisionIn(const PostgresRow& row, int first) {

@@ -126,17 +126,17 @@ absl::StatusOr<Resource> ResourceIn(const SqliteQuery& row, const Sealer* sealer
     return errors::StoreDamaged(
         absl::StrCat("the record or the body of ", key.ToString(), " is missing"));
   }
+  const RecordHashes hashes = {.body = DigestIn(row.Blob(10)), .record = DigestIn(row.Blob(4))};
   return RestoreResource(
       {.key = key,
        .changed_in = Revision{row.Int(3)},
-       .hashes = {.body = DigestIn(row.Blob(10)), .record = DigestIn(row.Blob(4))},
+       .hashes = hashes,
        .targets = row.Text(5),
        .labels = row.Text(6),
        .annotations = row.Text(7),
        .owner = row.Text(8),
-       .source = row.Text(9),
-       .body = row.Blob(11)},
-      sealer);
+       .source = row.Text(9)},
+      [&](Record* record) { return RestoreRecord(sealer, key, row.Blob(11), hashes, record); });
 }
 
 RevisionInfo RevisionIn(const SqliteQuery& row, int first) {

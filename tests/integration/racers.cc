@@ -261,14 +261,20 @@ class Twins {
       if (!going_on_) return;
       ChangeSet changes = Request(absl::StrCat("twin-", i));
       Put(&bodies, {"cluster", "twin", absl::StrCat(i), {"static"}}, &changes);
-      answers_[self] = stores_[self]->Commit(changes, Revision{0}, judge, {});
+      answers_[self] = CommitOnHead(stores_[self], changes, judge);
       while (absl::IsAborted(answers_[self].status())) {
         ++race_->busy;
-        answers_[self] = stores_[self]->Commit(changes, Revision{0}, judge, {});
+        answers_[self] = CommitOnHead(stores_[self], changes, judge);
       }
       meet_.arrive_and_wait();
       if (self == 0) Compare(changes.request_id);
     }
+  }
+
+  static absl::StatusOr<Committed> CommitOnHead(ResourceStore* store, const ChangeSet& changes,
+                                                const Judge& judge) {
+    SB_ASSIGN_OR_RETURN(const Head head, store->ReadHead());
+    return store->Commit(changes, head.revision, judge, {});
   }
 
   void Compare(const std::string& id) {

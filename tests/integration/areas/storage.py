@@ -37,7 +37,7 @@ def wait_for_witness(daemon, revision):
     def remembered():
         try:
             with open(path) as f:
-                return json.load(f)["revision"]
+                return int(json.load(f)["revision"])
         except (OSError, ValueError):
             return -1
     wait_for(lambda: remembered() == revision, lambda: "%s says %d" % (path, remembered()))
@@ -283,7 +283,14 @@ def test_other_database(t):
     traffic = Traffic(t, "web", port, 100, ["failed", "blue"])
     traffic.wait_until("blue")
     witness = os.path.join(daemon.folder, "state/last-good.json")
-    wait_for(lambda: os.path.exists(witness), "the witness is there")
+
+    def witnessed():
+        if not os.path.exists(witness):
+            return None
+        with open(witness) as f:
+            return int(json.load(f)["revision"])
+
+    wait_for(lambda: witnessed() == 1, "the witness has the one revision")
     with open(witness) as f:
         remembered = f.read()
     sent = "signalbox_response_resources_total"
