@@ -30,10 +30,8 @@ def copy_config(source, target):
             shutil.copy(os.path.join(source, name), target)
 
 
-def wait_for_witness(daemon, revision):
-    """Until the daemon's file remembers that revision."""
-    path = os.path.join(daemon.store, "last-good.json")
-
+def wait_for_witness(path, revision):
+    """Until the witness file remembers that revision."""
     def remembered():
         try:
             with open(path) as f:
@@ -43,8 +41,8 @@ def wait_for_witness(daemon, revision):
     wait_for(lambda: remembered() == revision, lambda: "%s says %d" % (path, remembered()))
 
 
-def test_shortened(t):
-    """an older config.db in the place of the newest is noticed, and adopted only when that is said"""
+def daemon_with_older(t):
+    """A daemon that runs with one cluster, and the folder of its config.db as it was then."""
     daemon = t.daemon()
     daemon.apply(cluster("a"))
     daemon.stop()
@@ -52,9 +50,15 @@ def test_shortened(t):
     os.mkdir(older)
     copy_config(daemon.store, older)
     daemon.start()
+    return daemon, older
+
+
+def test_shortened(t):
+    """an older config.db in the place of the newest is noticed, and adopted only when that is said"""
+    daemon, older = daemon_with_older(t)
     daemon.apply(cluster("b"))
     daemon.apply(cluster("c"))
-    wait_for_witness(daemon, 3)
+    wait_for_witness(os.path.join(daemon.store, "last-good.json"), 3)
     daemon.stop()
 
     copy_config(older, daemon.store)
@@ -72,15 +76,9 @@ def test_shortened(t):
 
 def test_lost_log(t):
     """a write-ahead log that is lost after kill -9 is noticed"""
-    daemon = t.daemon()
-    daemon.apply(cluster("a"))
-    daemon.stop()
-    older = os.path.join(t.folder, "older")
-    os.mkdir(older)
-    copy_config(daemon.store, older)
-    daemon.start()
+    daemon, older = daemon_with_older(t)
     daemon.apply(cluster("b"))
-    wait_for_witness(daemon, 2)
+    wait_for_witness(os.path.join(daemon.store, "last-good.json"), 2)
     daemon.process.kill()
     # The file as it was when its log was empty, and no log.
     copy_config(older, daemon.store)
@@ -108,7 +106,7 @@ def change_in_log(t, daemon, change, revision):
     reader.execute("BEGIN")
     reader.execute("SELECT revision FROM head").fetchall()
     change()
-    wait_for_witness(daemon, revision)
+    wait_for_witness(os.path.join(daemon.store, "last-good.json"), revision)
     daemon.process.kill()
     aside = os.path.join(t.folder, "killed")
     shutil.copytree(daemon.store, aside)
@@ -283,14 +281,7 @@ def test_other_database(t):
     traffic = Traffic(t, "web", port, 100, ["failed", "blue"])
     traffic.wait_until("blue")
     witness = os.path.join(daemon.folder, "state/last-good.json")
-
-    def witnessed():
-        if not os.path.exists(witness):
-            return None
-        with open(witness) as f:
-            return int(json.load(f)["revision"])
-
-    wait_for(lambda: witnessed() == 1, "the witness has the one revision")
+    wait_for_witness(witness, 1)
     with open(witness) as f:
         remembered = f.read()
     sent = "signalbox_response_resources_total"
