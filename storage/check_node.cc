@@ -13,12 +13,16 @@ absl::Status CheckName(absl::string_view what, absl::string_view text) {
   return CheckText(what, text, limits::kMaxNameBytes);
 }
 
+absl::Status CheckScope(absl::string_view what, absl::string_view text) {
+  return CheckText(what, text, limits::kMaxScopeBytes);
+}
+
 }  // namespace
 
 absl::Status CheckNode(const NodeRecord& node) {
   if (node.id.empty()) return errors::Missing("a node's id");
   SB_RETURN_IF_ERROR(CheckName("a node's id", node.id));
-  SB_RETURN_IF_ERROR(CheckName("a node's namespace", node.namespace_name));
+  SB_RETURN_IF_ERROR(CheckScope("a node's namespace", node.namespace_name));
   SB_RETURN_IF_ERROR(CheckName("a node's group", node.group));
   SB_RETURN_IF_ERROR(CheckName("a node's client", node.client));
   SB_RETURN_IF_ERROR(CheckName("a node's variant", node.variant));
@@ -29,7 +33,7 @@ absl::Status CheckNode(const NodeRecord& node) {
                             limits::kMaxTypesPerNode);
   }
   for (const auto& [type, revision] : node.acked) {
-    SB_RETURN_IF_ERROR(CheckName("a type of a node", type));
+    SB_RETURN_IF_ERROR(CheckScope("a type of a node", type));
   }
   SB_RETURN_IF_ERROR(CheckTime("the time at which a node connected", node.connected));
   return CheckTime("the time of a node's state", node.since);
@@ -38,8 +42,8 @@ absl::Status CheckNode(const NodeRecord& node) {
 absl::Status CheckNack(const NackRecord& nack) {
   if (nack.fingerprint.empty()) return errors::Missing("a refusal's fingerprint");
   if (nack.node.empty()) return errors::Missing("a refusal's node");
-  SB_RETURN_IF_ERROR(CheckName("a refusal's fingerprint", nack.fingerprint));
-  SB_RETURN_IF_ERROR(CheckName("a refusal's type", nack.type));
+  SB_RETURN_IF_ERROR(CheckScope("a refusal's fingerprint", nack.fingerprint));
+  SB_RETURN_IF_ERROR(CheckScope("a refusal's type", nack.type));
   SB_RETURN_IF_ERROR(CheckName("a refusal's resource", nack.resource));
   SB_RETURN_IF_ERROR(CheckName("a refusal's node", nack.node));
   SB_RETURN_IF_ERROR(CheckName("a refusal's client", nack.client));

@@ -14,8 +14,9 @@ inline constexpr size_t kMaxBodyBytes = size_t{4} << 20;
 // A resource's name, a group's, an author's. Longer ones: INVALID_ARGUMENT.
 inline constexpr size_t kMaxNameBytes = 1024;
 
-// A resource's namespace or its type. With the name they are one key, and PostgreSQL's indexes take
-// keys of at most 2,704 bytes. Longer ones: INVALID_ARGUMENT.
+// A resource's namespace or its type, a refusal's fingerprint. With names they are one key: two
+// names and two of these at most, since PostgreSQL's indexes take keys of at most 2,704 bytes.
+// Longer ones: INVALID_ARGUMENT.
 inline constexpr size_t kMaxScopeBytes = 256;
 
 // What a record says beside its body: targets, labels, annotations, owner and source together. As
@@ -58,9 +59,9 @@ inline constexpr int kMaxResourcesPerPage = 1000;
 // from the last revision.
 inline constexpr size_t kMaxBytesPerRead = size_t{64} << 20;
 
-// What an audit event is about: a key as text, whose three parts have kMaxNameBytes each. Beyond
-// it: INVALID_ARGUMENT.
-inline constexpr size_t kMaxAuditResourceBytes = 3 * kMaxNameBytes + 2;
+// What an audit event is about: a key as text, with the slashes between its three parts. Beyond it:
+// INVALID_ARGUMENT.
+inline constexpr size_t kMaxAuditResourceBytes = 2 * kMaxScopeBytes + kMaxNameBytes + 2;
 
 // How long a request id is remembered. A retry after that is a new request.
 inline constexpr absl::Duration kRequestIdKept = absl::Hours(24);
