@@ -92,9 +92,10 @@ void Sort(RevisionChanges* changes) {
   std::sort(changes->removals.begin(), changes->removals.end());
 }
 
-// The revisions after `after` without their changes, as many as one read may return.
+// The revisions after `after` without their changes, as many as one read may return; `*full` when
+// there may be more.
 absl::StatusOr<std::vector<RevisionChanges>> ReadRevisionsToFill(PostgresConnection* connection,
-                                                                 Revision after) {
+                                                                 Revision after, bool* full) {
   std::vector<RevisionChanges> changes;
   SB_ASSIGN_OR_RETURN(
       const PostgresResult rows,
@@ -109,6 +110,8 @@ absl::StatusOr<std::vector<RevisionChanges>> ReadRevisionsToFill(PostgresConnect
     if (!changes.empty() && bytes > limits::kMaxBytesPerRead) break;
     changes.push_back({.info = std::move(info)});
   }
+  *full = changes.size() == limits::kMaxRevisionsPerRead ||
+          changes.size() < static_cast<size_t>(rows.rows());
   return changes;
 }
 
@@ -190,12 +193,15 @@ absl::StatusOr<std::optional<Resource>> ReadResource(PostgresConnection* connect
 absl::StatusOr<std::vector<RevisionChanges>> ReadChanges(PostgresConnection* connection,
                                                          const Sealer* sealer, const HeadRow& head,
                                                          Revision after) {
-  SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> changes, ReadRevisionsToFill(connection, after));
+  bool full = false;
+  SB_ASSIGN_OR_RETURN(std::vector<RevisionChanges> changes,
+                      ReadRevisionsToFill(connection, after, &full));
   if (changes.empty()) {
     if (after != head.head.revision) return ChainBroken(Next(after));
     return changes;
   }
   const Revision last = changes.back().info.revision;
+  if (!full && last != head.head.revision) return ChainBroken(Next(last));
   SB_RETURN_IF_ERROR(connection->ForEachRow(
       kSelectHistory, PostgresParams().Int(after.number).Int(last.number),
       [&](const PostgresRow& row) -> absl::Status {
