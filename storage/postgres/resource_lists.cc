@@ -22,7 +22,7 @@ constexpr Sql kByIndex = {"by_index",
                           "set_config('enable_seqscan', 'off', true), "
                           "set_config('max_parallel_workers_per_gather', '0', true)"};
 
-// $1 to $3: the key to start above; $4: the namespace, $5: the type, $6: the group, $7: the
+// $1 to $3: the key to start at; $4: the namespace, $5: the type, $6: the group, $7: the
 // revision since when, $8: labels, each null when it is not asked for. The values are known when
 // the server plans, so that a condition which is not asked for costs nothing. $9: one more than the
 // page; $10: the bytes of bodies after which no other one comes. The last column says how many rows
@@ -32,7 +32,7 @@ constexpr Sql kList = {
     "WITH page AS MATERIALIZED ("
     "  SELECT k.namespace, k.type, k.name, r.changed_in, r.record "
     "  FROM config.resource_key k JOIN config.resource r ON r.key = k.id "
-    "  WHERE (k.namespace, k.type, k.name) > ($1, $2, $3) "
+    "  WHERE (k.namespace, k.type, k.name) >= ($1, $2, $3) "
     "  AND ($4::text IS NULL OR k.namespace = $4::text) "
     "  AND ($5::text IS NULL OR k.type = $5::text) "
     "  AND ($6::text IS NULL OR EXISTS (SELECT 1 FROM config.record t WHERE t.id = r.record "
@@ -98,6 +98,12 @@ absl::StatusOr<PostgresResult> FindPage(PostgresConnection* connection, const Sq
   return std::move(results.back());
 }
 
+// The first key that may follow `key`: text has no NUL.
+ResourceKey Behind(ResourceKey key) {
+  key.name += '\x01';
+  return key;
+}
+
 }  // namespace
 
 absl::StatusOr<ResourcePage> ListResources(PostgresConnection* connection, const Sealer* sealer,
@@ -108,7 +114,7 @@ absl::StatusOr<ResourcePage> ListResources(PostgresConnection* connection, const
     start.namespace_name = *filter.namespace_name;
     start.type = filter.type.value_or("");
   }
-  if (after.has_value()) start = std::max(start, *after);
+  if (after.has_value()) start = std::max(start, Behind(*after));
   PostgresParams params;
   params.Text(start.namespace_name).Text(start.type).Text(start.name);
   filter.namespace_name.has_value() ? params.Text(*filter.namespace_name) : params.Null();

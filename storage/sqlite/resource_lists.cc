@@ -23,12 +23,12 @@ constexpr Sql kCountLabel = {
     "count_label",
     "SELECT count(*) FROM (SELECT 1 FROM resource_label WHERE key = ?1 AND value = ?2 LIMIT ?3)"};
 
-// What both lists ask of a resource. ?1 to ?3: the key to start above; ?4 and ?5: the last
+// What both lists ask of a resource. ?1 to ?3: the key to start at; ?4 and ?5: the last
 // namespace and type; ?6: the type, ?7: the group, ?8: the revision since when, ?9: labels as a
 // JSON object, each null when it is not asked for: then nothing is looked up for it. A blob in ?4
 // or ?5 is above every text.
 #define SB_LIST_CONDITIONS                                                                     \
-  "(k.namespace, k.type, k.name) > (?1, ?2, ?3) "                                              \
+  "(k.namespace, k.type, k.name) >= (?1, ?2, ?3) "                                             \
   "AND (k.namespace, k.type) <= (?4, ?5) "                                                     \
   "AND (?6 IS NULL OR k.type = ?6) "                                                           \
   "AND (?7 IS NULL OR EXISTS (SELECT 1 FROM resource r JOIN record c ON c.id = r.record "      \
@@ -83,6 +83,12 @@ constexpr Sql kSelectResourcesAt = {
     "                  WHERE i.key = k.id AND i.revision <= ?1) "
     "LEFT JOIN record c ON c.id = h.record LEFT JOIN body b ON b.id = c.body "
     "WHERE h.record IS NOT NULL ORDER BY k.namespace, k.type, k.name"};
+
+// The first key that may follow `key`: text has no NUL.
+ResourceKey Behind(ResourceKey key) {
+  key.name += '\x01';
+  return key;
+}
 
 using Label = std::map<std::string, std::string>::value_type;
 
@@ -149,7 +155,7 @@ absl::StatusOr<ResourcePage> ListResources(SqliteConnection* connection, const S
     start.namespace_name = *filter.namespace_name;
     start.type = filter.type.value_or("");
   }
-  if (after.has_value()) start = std::max(start, *after);
+  if (after.has_value()) start = std::max(start, Behind(*after));
   // One more than the page tells whether there is another one.
   SB_ASSIGN_OR_RETURN(const std::vector<int64_t> ids,
                       ListIds(connection, filter, start, page_size + 1));
