@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -13,11 +15,21 @@
 // The stores of the areas audit, queue and telemetry, of every backend. A fixture has
 //   kReopens    whether what was written is there after Close; what needs that prints n/a otherwise
 //   clock       the stores'; moved by the test
-//   kEvents     the table of audit events, to write to it past the store
+//   kEvents     the table of audit events, kHead that of the log's head: to write past the store
 //   Open...()   stores on the fixture's one database; as many as the test likes
 //   Close()     closes the database, which the next Open opens again; the stores must be gone
 //   Run(sql)    runs a statement on the area audit, past its store
 namespace signalbox::testing {
+
+// Text of so many bytes that an index cannot make smaller; the same each time.
+inline std::string Incompressible(size_t bytes) {
+  std::string text;
+  for (uint32_t state = 1; text.size() < bytes;) {
+    state = state * 1664525 + 1013904223;
+    text.push_back(static_cast<char>('!' + (state >> 24) % 90));
+  }
+  return text;
+}
 
 class AreaFixture {
  public:
@@ -34,6 +46,7 @@ class AreaFixture {
 class SqliteAreas : public AreaFixture {
  public:
   static constexpr char kEvents[] = "audit_event";
+  static constexpr char kHead[] = "audit_head";
 
   ~SqliteAreas();
   std::unique_ptr<AuditLog> OpenAuditLog();
@@ -69,6 +82,7 @@ class PostgresAreas : public AreaFixture {
  public:
   static constexpr bool kReopens = true;
   static constexpr char kEvents[] = "audit.event";
+  static constexpr char kHead[] = "audit.head";
 
   PostgresAreas();
   ~PostgresAreas();
@@ -85,6 +99,7 @@ class PostgresAreas : public AreaFixture {
   const std::unique_ptr<State> state_;
 };
 
+// The order of the columns in tests/storage/conformance/table.
 using AreaFixtures = std::tuple<SqliteFileAreas, SqliteMemoryAreas, PostgresAreas>;
 
 }  // namespace signalbox::testing

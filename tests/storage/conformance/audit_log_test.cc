@@ -383,5 +383,99 @@ TEMPLATE_LIST_TEST_CASE("pruning by age keeps what is young, and the newest thou
   CHECK(log->VerifyChain().ok());
 }
 
+TEMPLATE_LIST_TEST_CASE("a head that was set back, forward or to another digest is found",
+                        "[audit]", AreaFixtures) {
+  const std::string statement =
+      GENERATE("UPDATE $ SET newest = 2", "UPDATE $ SET newest = 4",
+               "UPDATE $ SET digest = oldest_digest", "UPDATE $ SET oldest = 2");
+  CAPTURE(statement);
+  TestType fixture;
+  auto log = fixture.OpenAuditLog();
+  for (int i = 0; i < 3; ++i) REQUIRE(log->Append(Event("a")).ok());
+  std::string sql = statement;
+  sql.replace(sql.find('$'), 1, TestType::kHead);
+  fixture.Run(sql);
+  CHECK(log->VerifyChain().status().code() == absl::StatusCode::kDataLoss);
+}
+
+TEMPLATE_LIST_TEST_CASE("an event with every text at its limit is taken", "[audit]", AreaFixtures) {
+  TestType fixture;
+  auto log = fixture.OpenAuditLog();
+  AuditEvent event = {.principal = Incompressible(limits::kMaxNameBytes),
+                      .action = Incompressible(limits::kMaxNameBytes),
+                      .resource = Incompressible(limits::kMaxAuditResourceBytes),
+                      .request_id = Incompressible(limits::kMaxRequestIdBytes),
+                      .detail = Incompressible(limits::kMaxMessageBytes),
+                      .source = Incompressible(limits::kMaxNameBytes)};
+  REQUIRE(log->Append(event).ok());
+  event.time = fixture.clock.Now();
+  CHECK(FirstAfter(*log, 0).event == event);
+  CHECK(log->List({.resource = event.resource}, std::nullopt, 10)->records.size() == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("the newest revision that was moved is remembered, whatever comes after it",
+                        "[audit]", AreaFixtures) {
+  TestType fixture;
+  auto log = fixture.OpenAuditLog();
+  REQUIRE(log->AppendFromOutbox({}, {9, 3}, {Row(9, 1, 5), Row(9, 2, 7), Row(9, 3, 0)}).ok());
+  CHECK(log->ReadHead()->revision == Revision{7});
+  REQUIRE(log->AppendFromOutbox({9, 3}, {9, 4}, {Row(9, 4, 0)}).ok());
+  AuditEvent direct = Event("a", "read secret");
+  direct.revision = Revision{99};
+  REQUIRE(log->Append(direct).ok());
+  CHECK(log->ReadHead()->revision == Revision{7});
+}
+
+TEMPLATE_LIST_TEST_CASE("of two followers with one cursor, one moves the rows", "[audit]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto log = fixture.OpenAuditLog();
+  auto other = fixture.OpenAuditLog();
+  for (int round = 0; round < 10; ++round) {
+    const AuditCursor after = log->ReadHead()->cursor;
+    const AuditCursor upto = {9, after.seq + 3};
+    const std::vector<OutboxRow> rows = Rows(9, after.seq + 1, upto.seq);
+    absl::Status second;
+    std::thread thread([&] { second = other->AppendFromOutbox(after, upto, rows); });
+    const absl::Status first = log->AppendFromOutbox(after, upto, rows);
+    thread.join();
+    CHECK(first.ok() != second.ok());
+    CHECK((first.ok() ? second : first).code() == absl::StatusCode::kAborted);
+  }
+  CHECK(log->VerifyChain()->newest == 30);
+}
+
+TEMPLATE_LIST_TEST_CASE("the chain is verified and pruned while events come", "[audit]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto log = fixture.OpenAuditLog();
+  auto other = fixture.OpenAuditLog();
+  REQUIRE(log->AppendFromOutbox({}, {9, 1000}, Rows(9, 1, 1000)).ok());
+  std::vector<absl::Status> appended(40);
+  std::thread writer([&] {
+    for (absl::Status& status : appended) status = other->Append(Event("w"));
+  });
+  std::vector<absl::Status> verified;
+  for (int i = 0; i < 6; ++i) {
+    verified.push_back(log->VerifyChain().status());
+    verified.push_back(log->Prune({.count = 900 - 100 * i}).status());
+  }
+  writer.join();
+  for (const absl::Status& status : verified) CHECK(status.ok());
+  for (const absl::Status& status : appended) CHECK(status.ok());
+  CHECK(log->VerifyChain()->newest == 1040);
+}
+
+TEMPLATE_LIST_TEST_CASE("events that come between two pages are on neither", "[audit]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto log = fixture.OpenAuditLog();
+  for (int i = 0; i < 4; ++i) REQUIRE(log->Append(Event(absl::StrCat("p", i))).ok());
+  const auto first = log->List({}, std::nullopt, 2);
+  REQUIRE(first->next_below.has_value());
+  REQUIRE(log->Append(Event("between")).ok());
+  CHECK(Principals(log->List({}, first->next_below, 10)->records) == Names{"p1", "p0"});
+}
+
 }  // namespace
 }  // namespace signalbox::testing

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -88,6 +89,8 @@ TEMPLATE_LIST_TEST_CASE("resources are sorted by the bytes of their keys", "[sto
   MustCommit(*store, Changes({Cluster("ä"), Cluster("b"), Cluster("B"), Cluster("a"),
                               Cluster("a-b"), Cluster("")}));
   CHECK(NamesAtHead(*store) == std::vector<std::string>{"", "B", "a", "a-b", "b", "ä"});
+  MustCommit(*store, Changes({Cluster("A"), Cluster("b", "later")}));
+  CHECK(NamesAtHead(*store) == std::vector<std::string>{"", "A", "B", "a", "a-b", "b", "ä"});
 }
 
 TEMPLATE_LIST_TEST_CASE("revisions are contiguous", "[store]", StoreFixtures) {
@@ -455,6 +458,102 @@ TEMPLATE_LIST_TEST_CASE("four writers at once make contiguous revisions and lose
   const auto changes = store->ChangesSince(Revision{0});
   REQUIRE(changes.ok());
   CHECK(changes->size() == kWriters * kEach);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "names that differ in case, in form, by a space or in their part are others", "[store]",
+    StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  std::vector<Upsert> upserts;
+  for (const char* name : {"a", "A", "a ", " a", "\u00e9", "e\u0301", "stra\u00dfe", "strasse",
+                           "\uff41", "a\u200b", "1", "01"}) {
+    upserts.push_back(Cluster(name, name));
+  }
+  upserts.push_back({.key = {"a", "b", "c"}, .record = {.body = "abc"}});
+  upserts.push_back({.key = {"a", "c", "b"}, .record = {.body = "acb"}});
+  upserts.push_back({.key = {"ab", "", "c"}, .record = {.body = "ab-c"}});
+  upserts.push_back({.key = {"", "ab", "c"}, .record = {.body = "-abc"}});
+  CHECK(CommitOnHead(*store, Changes(upserts))->created == static_cast<int>(upserts.size()));
+  for (const Upsert& upsert : upserts) {
+    const auto read = store->Get(upsert.key);
+    REQUIRE(read.ok());
+    CHECK(read->record->body == upsert.record.body);
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("each kind of revision comes back and names its event", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  const std::vector<std::pair<RevisionKind, std::string>> kinds = {
+      {RevisionKind::kApply, "apply"},
+      {RevisionKind::kRollback, "rollback"},
+      {RevisionKind::kImport, "import"},
+      {RevisionKind::kRestore, "restore"}};
+  for (const auto& [kind, name] : kinds) {
+    ChangeSet changes = Changes({Cluster("a", name)});
+    changes.kind = kind;
+    const Revision made = MustCommit(*store, changes);
+    CHECK(store->GetRevision(made)->kind == kind);
+    CHECK(store->ReadOutbox({}, 10)->back().event.action == name);
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("a clock that goes back holds up nothing", "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  MustCommit(*store, Changes({Cluster("a")}));
+  fixture.clock.Advance(-absl::Hours(48));
+  CHECK(MustCommit(*store, Changes({Cluster("b")})) == Revision{2});
+  CHECK(store->GetRevision(Revision{2})->time ==
+        store->GetRevision(Revision{1})->time - absl::Hours(48));
+  CHECK(store->ChangesSince(Revision{0})->size() == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("the judge is shown what was changed since, content and removals",
+                        "[store]", StoreFixtures) {
+  class ContentJudge : public Judge {
+   public:
+    absl::Status Check(Revision, absl::Span<const RevisionChanges> since,
+                       const ChangeSet& changes) const override {
+      for (const RevisionChanges& revision : since) {
+        for (const Resource& resource : revision.upserts) {
+          seen += resource.key.name + "=" + resource.record->body + " ";
+        }
+        for (const ResourceKey& key : revision.removals) seen += "-" + key.name + " ";
+      }
+      seen += "then " + changes.upserts[0].key.name;
+      return absl::OkStatus();
+    }
+    mutable std::string seen;
+  };
+  TestType fixture;
+  auto store = fixture.Open();
+  MustCommit(*store, Changes({Cluster("a", "1"), Cluster("b", "1")}));
+  MustCommit(*store, Changes({Cluster("a", "2")}, {ClusterKey("b")}));
+  MustCommit(*store, Changes({Cluster("c", "3")}));
+  const ContentJudge judge;
+  CHECK(store->Commit(Changes({Cluster("d")}), Revision{1}, judge, {}).ok());
+  CHECK(judge.seen == "a=2 -b c=3 then d");
+}
+
+TEMPLATE_LIST_TEST_CASE("the judge is shown what was changed before the store was opened",
+                        "[store]", StoreFixtures) {
+  if constexpr (!TestType::kReopens) {
+    WARN("n/a: nothing is kept");
+  } else {
+    TestType fixture;
+    auto store = fixture.Open();
+    for (int i = 0; i < 3; ++i) MustCommit(*store, Changes({Cluster("a", std::to_string(i))}));
+    store.reset();
+    store = fixture.Open();
+    const RecordingJudge judge;
+    CHECK(store->Commit(Changes({Cluster("b")}), Revision{1}, judge, {}).ok());
+    CHECK(judge.seen == std::vector<int64_t>{2, 3});
+    CHECK(store->Commit(Changes({Cluster("c")}), Revision{0}, judge, {}).ok());
+    CHECK(judge.seen == std::vector<int64_t>{1, 2, 3, 4});
+  }
 }
 
 }  // namespace

@@ -258,5 +258,49 @@ TEMPLATE_LIST_TEST_CASE("the outbox, the control log and the epoch are there whe
   }
 }
 
+TEMPLATE_LIST_TEST_CASE("a change without an author is told as anonymous", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  ChangeSet changes = Changes({Cluster("a")});
+  changes.author.clear();
+  MustCommit(*store, changes);
+  CHECK(store->ReadOutbox({}, 10)->front().event.principal == "anonymous");
+  CHECK(store->GetRevision(Revision{1})->author.empty());
+}
+
+TEMPLATE_LIST_TEST_CASE("an event of a control entry comes back whole, with the store's time",
+                        "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  AuditEvent event = {.time = absl::FromUnixSeconds(5),
+                      .principal = "al\"ice",
+                      .action = "revoke token",
+                      .resource = "token/Grüße",
+                      .revision = Revision{7},
+                      .request_id = "r-1",
+                      .outcome = AuditOutcome::kFailed,
+                      .detail = "why\n",
+                      .source = "unix"};
+  REQUIRE(store->AppendControl({.kind = "token", .subject = "Grüße \\"}, event).ok());
+  event.time = fixture.clock.Now();
+  CHECK(store->ReadOutbox({}, 10)->front().event == event);
+  CHECK(store->ControlSince(0)->front().subject == "Grüße \\");
+}
+
+TEMPLATE_LIST_TEST_CASE("the control log is read from an entry on", "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  for (int i = 1; i <= 5; ++i) {
+    REQUIRE(store->AppendControl({.kind = "token", .subject = absl::StrCat(i)}, Revoked()).ok());
+  }
+  const auto rest = store->ControlSince(3);
+  REQUIRE(rest->size() == 2);
+  CHECK((*rest)[0].subject == "4");
+  CHECK((*rest)[1].subject == "5");
+  CHECK(store->ControlSince(99)->empty());
+  CHECK(store->ControlSince(-1)->size() == 5);
+}
+
 }  // namespace
 }  // namespace signalbox::testing

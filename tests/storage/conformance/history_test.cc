@@ -1,5 +1,6 @@
 // What reading, waiting and closing promise, of every store.
 #include <catch2/catch.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <thread>
@@ -270,6 +271,139 @@ TEMPLATE_LIST_TEST_CASE("what was committed is there when the store is opened ag
     CHECK(store->WaitForChange(Head{}, absl::InfinitePast())->revision == Revision{2});
     CHECK(MustCommit(*store, Changes({Cluster("c")})) == Revision{3});
   }
+}
+
+TEMPLATE_LIST_TEST_CASE("every part of a record is in every read of the past", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  Upsert whole = Cluster("a", std::string("1\0\xff", 3));
+  whole.record.targets = {"east", "west"};
+  whole.record.labels = {{"env", "prod"}, {"", ""}};
+  whole.record.annotations = {{"why", "Grüße \"x\" \\"}};
+  whole.record.owner = "ci";
+  whole.record.source = "shop.yaml:7";
+  MustCommit(*store, Changes({whole}));
+  MustCommit(*store, Changes({Cluster("a", "2")}));
+  MustCommit(*store, Changes({}, {ClusterKey("a")}));
+  CHECK(*store->ChangesSince(Revision{0})->front().upserts.front().record == whole.record);
+  CHECK(*store->History(ClusterKey("a"), std::nullopt, 10)->changes.back().resource->record ==
+        whole.record);
+  CHECK(*store->LoadAt(Revision{1})->resources.front().record == whole.record);
+  // A rollback is a change with what was read.
+  Upsert back = {.key = whole.key, .record = *store->LoadAt(Revision{1})->resources[0].record};
+  MustCommit(*store, Changes({back}));
+  const auto now = store->Get(ClusterKey("a"));
+  REQUIRE(now.ok());
+  CHECK(*now->record == whole.record);
+  CHECK(now->record_hash == whole.record.Hash());
+  CHECK(now->changed_in == Revision{4});
+}
+
+TEMPLATE_LIST_TEST_CASE("what is true of times: milliseconds of the store's clock, everywhere",
+                        "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  fixture.clock.Advance(absl::Nanoseconds(1234567890));
+  const absl::Time expected = absl::FromUnixMillis(1000000001234);
+  MustCommit(*store, Changes({Cluster("a")}));
+  REQUIRE(store->AppendControl({.kind = "token"}, {.principal = "bob", .action = "x"}).ok());
+  CHECK(store->GetRevision(Revision{1})->time == expected);
+  CHECK(store->ListRevisions(std::nullopt, 1)->revisions.front().time == expected);
+  CHECK(store->ChangesSince(Revision{0})->front().info.time == expected);
+  CHECK(store->History(ClusterKey("a"), std::nullopt, 1)->changes.front().info.time == expected);
+  CHECK(store->ControlSince(0)->front().time == expected);
+  const auto outbox = store->ReadOutbox({}, 10);
+  REQUIRE(outbox.ok());
+  for (const OutboxRow& row : *outbox) CHECK(row.event.time == expected);
+}
+
+TEMPLATE_LIST_TEST_CASE("a page has at least one row, whatever size is asked for", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  for (int i = 0; i < 3; ++i) MustCommit(*store, Changes({Cluster("a", std::to_string(i))}));
+  const int size = GENERATE(0, -1, INT32_MIN);
+  const auto revisions = store->ListRevisions(std::nullopt, size);
+  REQUIRE(revisions.ok());
+  CHECK(revisions->revisions.size() == 1);
+  CHECK(revisions->next_below == Revision{3});
+  const auto history = store->History(ClusterKey("a"), std::nullopt, size);
+  REQUIRE(history.ok());
+  CHECK(history->changes.size() == 1);
+  CHECK(history->next_below == Revision{3});
+  CHECK(store->ReadOutbox({}, size)->size() == 1);
+  CHECK(store->History(ClusterKey("a"), std::nullopt, INT32_MAX)->changes.size() == 3);
+}
+
+TEMPLATE_LIST_TEST_CASE("below the first revision there is none", "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  MustCommit(*store, Changes({Cluster("a")}));
+  for (const int64_t below : {int64_t{1}, int64_t{0}, int64_t{-5}}) {
+    CHECK(store->ListRevisions(Revision{below}, 10)->revisions.empty());
+    CHECK(store->History(ClusterKey("a"), Revision{below}, 10)->changes.empty());
+  }
+  CHECK(store->ListRevisions(Revision{99}, 10)->revisions.size() == 1);
+  CHECK(store->History(ClusterKey("a"), Revision{99}, 10)->changes.size() == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("a page of history is bounded by bytes and goes on from the last",
+                        "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  const int count = static_cast<int>(limits::kMaxBytesPerRead / limits::kMaxBodyBytes) + 2;
+  for (int i = 1; i <= count; ++i) {
+    std::string body(limits::kMaxBodyBytes, 'x');
+    body[0] = static_cast<char>(i);
+    MustCommit(*store, Changes({Cluster("a", body)}));
+  }
+  const auto first = store->History(ClusterKey("a"), std::nullopt, 1000);
+  REQUIRE(first.ok());
+  CHECK(static_cast<int>(first->changes.size()) == count - 2);
+  const auto rest = store->History(ClusterKey("a"), first->next_below, 1000);
+  REQUIRE(rest.ok());
+  CHECK(rest->changes.size() == 2);
+  CHECK_FALSE(rest->next_below.has_value());
+}
+
+TEMPLATE_LIST_TEST_CASE("a wait ends when the head is of another epoch, store or digest", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  MustCommit(*store, Changes({Cluster("a")}));
+  const Head head = *store->ReadHead();
+  std::vector<Head> others(4, head);
+  others[0].epoch += 1;
+  others[1].store_id = "another";
+  others[2].digest = Digest{};
+  others[3].revision = Revision{9};
+  for (const Head& other : others) {
+    const auto woken = store->WaitForChange(other, absl::InfiniteFuture());
+    REQUIRE(woken.ok());
+    CHECK(*woken == head);
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("the chain covers the epoch and goes on across epochs", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  MustCommit(*store, Changes({Cluster("a")}));
+  REQUIRE(store->StartEpoch({.principal = "alice", .action = "restore"}).ok());
+  MustCommit(*store, Changes({Cluster("b")}));
+  const auto changes = store->ChangesSince(Revision{0});
+  REQUIRE(changes.ok());
+  REQUIRE(changes->size() == 2);
+  const RevisionChanges& last = changes->back();
+  CHECK(last.info.previous_digest == changes->front().info.digest);
+  CHECK(ChainDigest(last.info.previous_digest, last.info, last.upserts, last.removals) ==
+        last.info.digest);
+  RevisionInfo forged = last.info;
+  forged.epoch = changes->front().info.epoch;
+  CHECK(ChainDigest(forged.previous_digest, forged, last.upserts, last.removals) !=
+        last.info.digest);
+  CHECK(store->LoadAt(Revision{1})->resources.size() == 1);
 }
 
 }  // namespace

@@ -488,5 +488,93 @@ TEMPLATE_LIST_TEST_CASE("jobs outlive their database's closing, claims included"
   CHECK(queue->Complete(ClaimOf(running)).ok());
 }
 
+TEMPLATE_LIST_TEST_CASE("a full queue still knows the job of a unique key", "[jobs]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto queue = fixture.OpenJobQueue(1);
+  const int64_t id = MustEnqueue(*queue, {.kind = "k", .unique_key = "x"});
+  const auto again = queue->Enqueue({.kind = "k", .unique_key = "x"});
+  REQUIRE(again.ok());
+  CHECK(again->outcome == Outcome::kAlreadyThere);
+  CHECK(again->job.id == id);
+  CHECK(queue->Enqueue({.kind = "k", .unique_key = "y"}).status().code() ==
+        StatusCode::kResourceExhausted);
+}
+
+TEMPLATE_LIST_TEST_CASE("a job that waits for its next try keeps its key, priority and payload",
+                        "[jobs]", AreaFixtures) {
+  TestType fixture;
+  auto queue = fixture.OpenJobQueue();
+  const int64_t id = MustEnqueue(
+      *queue, {.kind = "k", .payload = "p", .priority = 7, .max_attempts = 9, .unique_key = "x"});
+  REQUIRE(queue->Fail(ClaimOf(MustClaim(*queue)), "no", TryAgain::kYes).ok());
+  CHECK(queue->Enqueue({.kind = "k", .unique_key = "x"})->outcome == Outcome::kAlreadyThere);
+  const auto job = queue->Get(id);
+  CHECK(job->spec.priority == 7);
+  CHECK(job->spec.payload == "p");
+  CHECK(job->spec.max_attempts == 9);
+  CHECK(job->attempts == 1);
+  CHECK(*queue->NextDue() == job->spec.run_at);
+}
+
+TEMPLATE_LIST_TEST_CASE("a payload at its limit comes back whole", "[jobs]", AreaFixtures) {
+  TestType fixture;
+  auto queue = fixture.OpenJobQueue();
+  std::string payload(limits::kMaxPayloadBytes, '\0');
+  for (size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(i % 251);
+  MustEnqueue(*queue, {.kind = "k", .payload = payload, .max_attempts = limits::kMaxAttempts});
+  const Job job = MustClaim(*queue);
+  CHECK((job.spec.payload == payload));
+  CHECK(job.spec.max_attempts == limits::kMaxAttempts);
+}
+
+TEMPLATE_LIST_TEST_CASE("of finishing, failing and cancelling one job at once, one is done",
+                        "[jobs]", AreaFixtures) {
+  TestType fixture;
+  auto queue = fixture.OpenJobQueue();
+  auto other = fixture.OpenJobQueue();
+  for (int round = 0; round < 8; ++round) {
+    MustEnqueue(*queue, {.kind = "k"});
+    const Job job = MustClaim(*queue);
+    absl::Status completed, failed, cancelled;
+    std::thread first([&] { completed = other->Complete(ClaimOf(job)); });
+    std::thread second([&] { failed = queue->Fail(ClaimOf(job), "no", TryAgain::kNo).status(); });
+    cancelled = other->Cancel(job.id, "stop").status();
+    first.join();
+    second.join();
+    CHECK((completed.ok() ? 1 : 0) + (failed.ok() ? 1 : 0) + (cancelled.ok() ? 1 : 0) == 1);
+    CHECK(queue->Get(job.id)->state == (completed.ok() ? JobState::kDone : JobState::kDead));
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("jobs that come between two pages are on neither", "[jobs]", AreaFixtures) {
+  TestType fixture;
+  auto queue = fixture.OpenJobQueue();
+  std::vector<int64_t> ids;
+  for (int i = 0; i < 4; ++i) ids.push_back(MustEnqueue(*queue, {.kind = "k"}));
+  const auto first = queue->List({}, std::nullopt, 2);
+  REQUIRE(first->next_below.has_value());
+  MustEnqueue(*queue, {.kind = "k"});
+  const auto second = queue->List({}, first->next_below, 10);
+  REQUIRE(second->jobs.size() == 2);
+  CHECK(second->jobs[0].id == ids[1]);
+  CHECK(second->jobs[1].id == ids[0]);
+}
+
+TEMPLATE_LIST_TEST_CASE("kinds and keys are told apart by their bytes", "[jobs]", AreaFixtures) {
+  TestType fixture;
+  auto queue = fixture.OpenJobQueue();
+  for (const char* text : {"k", "K", "k ", "\u00e9", "e\u0301"}) {
+    MustEnqueue(*queue, {.kind = text, .unique_key = text});
+  }
+  for (const char* text : {"k", "K", "k ", "\u00e9", "e\u0301"}) {
+    CHECK(queue->List({.kind = text}, std::nullopt, 10)->jobs.size() == 1);
+    const auto job = queue->Claim("w", kLease, {text});
+    REQUIRE(job.ok());
+    REQUIRE(job->has_value());
+    CHECK((*job)->spec.kind == text);
+  }
+}
+
 }  // namespace
 }  // namespace signalbox::testing

@@ -164,5 +164,70 @@ TEMPLATE_LIST_TEST_CASE("a lease outlives its database's closing", "[leases]", A
   CHECK(!leases->Acquire("follower", "two", absl::Seconds(10)).ok());
 }
 
+TEMPLATE_LIST_TEST_CASE("of the holder who renews late and another who takes over, one has it",
+                        "[leases]", AreaFixtures) {
+  TestType fixture;
+  auto leases = fixture.OpenLeases();
+  auto other = fixture.OpenLeases();
+  for (int round = 0; round < 10; ++round) {
+    const std::string name = absl::StrCat("lease", round);
+    const auto lease = leases->Acquire(name, "one", absl::Seconds(10));
+    REQUIRE(lease.ok());
+    fixture.clock.Advance(absl::Seconds(10));
+    absl::StatusOr<Lease> taken;
+    std::thread taker([&] { taken = other->Acquire(name, "two", absl::Seconds(10)); });
+    const auto renewed = leases->Renew(*lease, absl::Seconds(10));
+    taker.join();
+    CHECK(renewed.ok() != taken.ok());
+    CHECK(leases->Confirm(*lease).ok() == renewed.ok());
+    if (taken.ok()) CHECK(other->Confirm(*taken).ok());
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("leases are listed by the bytes of their names", "[leases]", AreaFixtures) {
+  TestType fixture;
+  auto leases = fixture.OpenLeases();
+  for (const char* name : {"b", "ä", "B", "a", "a-b", "ab"}) {
+    REQUIRE(leases->Acquire(name, "one", absl::Seconds(10)).ok());
+  }
+  std::vector<std::string> names;
+  const auto list = leases->List();
+  REQUIRE(list.ok());
+  for (const Lease& lease : *list) names.push_back(lease.name);
+  CHECK(names == std::vector<std::string>{"B", "a", "a-b", "ab", "b", "ä"});
+}
+
+TEMPLATE_LIST_TEST_CASE("a lease that was never taken cannot be used, and giving it up is no error",
+                        "[leases]", AreaFixtures) {
+  TestType fixture;
+  auto leases = fixture.OpenLeases();
+  const Lease never = {.name = "follower", .holder = "one", .number = 1};
+  CHECK(leases->Confirm(never).code() == StatusCode::kFailedPrecondition);
+  CHECK(leases->Renew(never, absl::Seconds(1)).status().code() == StatusCode::kFailedPrecondition);
+  CHECK(leases->Release(never).ok());
+  CHECK(leases->List()->empty());
+  // Nor with the right name and number under another's.
+  const auto lease = leases->Acquire("follower", "one", absl::Seconds(10));
+  Lease forged = *lease;
+  forged.holder = "two";
+  CHECK(leases->Confirm(forged).code() == StatusCode::kFailedPrecondition);
+  CHECK(leases->Release(forged).ok());
+  CHECK(leases->Confirm(*lease).ok());
+}
+
+TEMPLATE_LIST_TEST_CASE("the shortest and the longest lease end when they should", "[leases]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto leases = fixture.OpenLeases();
+  const std::string longest = Incompressible(limits::kMaxNameBytes);
+  REQUIRE(leases->Acquire("short", "one", absl::Milliseconds(1)).ok());
+  REQUIRE(leases->Acquire(longest, longest, limits::kMaxLease).ok());
+  fixture.clock.Advance(absl::Milliseconds(1));
+  CHECK(leases->Acquire("short", "two", absl::Milliseconds(1)).ok());
+  CHECK(!leases->Acquire(longest, "two", absl::Milliseconds(1)).ok());
+  fixture.clock.Advance(limits::kMaxLease);
+  CHECK(leases->Acquire(longest, "two", absl::Milliseconds(1)).ok());
+}
+
 }  // namespace
 }  // namespace signalbox::testing

@@ -1,4 +1,5 @@
 // What lists, one resource's history and the past promise, of every store.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <optional>
 #include <string>
@@ -316,6 +317,147 @@ TEMPLATE_LIST_TEST_CASE("everything can be read as it was at a revision", "[stor
   CHECK(first->head.store_id == store->ReadHead()->store_id);
   CHECK(store->LoadAt(Revision{4}).status().code() == absl::StatusCode::kOutOfRange);
   CHECK(store->LoadAt(Revision{-1}).status().code() == absl::StatusCode::kOutOfRange);
+}
+
+TEMPLATE_LIST_TEST_CASE("all filters at once let through what passes each of them", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  const auto one = [](std::string namespace_name, std::string type, std::string name,
+                      std::string env, std::vector<std::string> targets) {
+    return Any(std::move(namespace_name), std::move(type), std::move(name),
+               {{"env", std::move(env)}}, std::move(targets));
+  };
+  MustCommit(*store, Changes({one("shop", "cluster", "old", "prod", {"edge"})}));
+  MustCommit(*store, Changes({one("shop", "cluster", "this", "prod", {"edge", "west"}),
+                              one("shop", "cluster", "for all", "prod", {}),
+                              one("shop", "cluster", "test", "test", {"edge"}),
+                              one("shop", "cluster", "west", "prod", {"west"}),
+                              one("shop", "route", "route", "prod", {"edge"}),
+                              one("other", "cluster", "elsewhere", "prod", {"edge"})}));
+  CHECK(Listed(*store,
+               {.namespace_name = "shop",
+                .type = "cluster",
+                .group = "edge",
+                .labels = {{"env", "prod"}},
+                .changed_since = Revision{1}},
+               1) == Names{"for all", "this"});
+}
+
+TEMPLATE_LIST_TEST_CASE("a label is its name with its value, neither alone and not the reverse",
+                        "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  MustCommit(*store, Changes({Any("default", "cluster", "a", {{"env", "prod"}, {"tier", "1"}}),
+                              Any("default", "cluster", "b", {{"env", "1"}, {"tier", "prod"}})}));
+  CHECK(Listed(*store, {.labels = {{"env", "prod"}, {"tier", "1"}}}) == Names{"a"});
+  CHECK(Listed(*store, {.labels = {{"tier", "prod"}}}) == Names{"b"});
+  CHECK(Listed(*store, {.labels = {{"env", ""}}}).empty());
+  CHECK(Listed(*store, {.labels = {{"", "prod"}}}).empty());
+  CHECK(Listed(*store, {.labels = {{"prod", "env"}}}).empty());
+  CHECK(Listed(*store, {.labels = {{"env", "pro"}}}).empty());
+  CHECK(Listed(*store, {.labels = {{"env", "prod"}, {"none", ""}}}).empty());
+}
+
+TEMPLATE_LIST_TEST_CASE("pages go by the bytes of the keys, not as a language sorts", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  const Names sorted = {"",
+                        " ",
+                        "-b",
+                        "A",
+                        "B",
+                        "Z",
+                        "_",
+                        "a",
+                        "a b",
+                        "a-b",
+                        "ab",
+                        "b",
+                        "z",
+                        "ä",
+                        "é",
+                        "中",
+                        "\xF0\x9F\x98\x80"};
+  std::vector<Upsert> upserts;
+  for (const std::string& name : sorted) {
+    upserts.insert(upserts.begin(), Any("default", "cluster", name, {{"k", "v"}}));
+    upserts.push_back(Any(name, name, "x"));
+  }
+  MustCommit(*store, Changes(upserts));
+  const int size = GENERATE(1, 4, 100);
+  CHECK(Listed(*store, {.namespace_name = "default", .type = "cluster"}, size) == sorted);
+  CHECK(Listed(*store, {.labels = {{"k", "v"}}}, size) == sorted);
+  std::vector<ResourceKey> keys;
+  std::optional<ResourceKey> after;
+  do {
+    const auto page = store->List({}, after, size);
+    REQUIRE(page.ok());
+    for (const Resource& resource : page->resources) keys.push_back(resource.key);
+    after = page->next_after;
+  } while (after.has_value());
+  CHECK(keys.size() == upserts.size());
+  CHECK(std::is_sorted(keys.begin(), keys.end()));
+}
+
+TEMPLATE_LIST_TEST_CASE("a page may start outside of what its filter lets through", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  Fill(*store);
+  const auto names = [&](const ResourceFilter& filter, const ResourceKey& after) {
+    const auto page = store->List(filter, after, 10);
+    REQUIRE(page.ok());
+    Names found;
+    for (const Resource& resource : page->resources) found.push_back(resource.key.name);
+    return found;
+  };
+  CHECK(names({.namespace_name = "shop"}, {"a", "z", "z"}) == Names{"d", "e"});
+  CHECK(names({.namespace_name = "default"}, {"shop", "", ""}).empty());
+  CHECK(names({.type = "cluster"}, {"default", "listener", "c"}) == Names{"d"});
+  CHECK(names({.namespace_name = "default", .type = "cluster"}, {"default", "a", ""}) ==
+        Names{"a", "b"});
+  CHECK(names({.namespace_name = "default", .type = "cluster"}, {"default", "d", ""}).empty());
+}
+
+TEMPLATE_LIST_TEST_CASE("targets that are not there any more do not let a resource through",
+                        "[store]", StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  MustCommit(*store, Changes({Any("default", "cluster", "a", {}, {"edge", "we\"st"})}));
+  CHECK(Listed(*store, {.group = "we\"st"}) == Names{"a"});
+  MustCommit(*store, Changes({Any("default", "cluster", "a", {}, {"edge"})}));
+  CHECK(Listed(*store, {.group = "we\"st"}).empty());
+  MustCommit(*store, Changes({Any("default", "cluster", "a")}));
+  CHECK(Listed(*store, {.group = "we\"st"}) == Names{"a"});
+}
+
+TEMPLATE_LIST_TEST_CASE("a label that very many have lists them in order, page by page", "[store]",
+                        StoreFixtures) {
+  TestType fixture;
+  auto store = fixture.Open();
+  for (int part = 30; part >= 10; --part) {
+    std::vector<Upsert> upserts;
+    for (int i = 0; i < 500; ++i) {
+      upserts.push_back(
+          Any("default", "cluster", absl::StrCat("c", 1000 * part + i), {{"all", "yes"}}));
+    }
+    MustCommit(*store, Changes(upserts));
+  }
+  MustCommit(*store, Changes({Any("default", "cluster", "c10000", {{"all", "no"}}),
+                              Any("default", "cluster", "c100000", {{"few", "yes"}})}));
+  const auto page = store->List({.labels = {{"all", "yes"}}}, std::nullopt, 2);
+  REQUIRE(page.ok());
+  REQUIRE(page->resources.size() == 2);
+  CHECK(page->resources[0].key.name == "c10001");
+  CHECK(page->resources[1].key.name == "c10002");
+  CHECK(page->next_after == page->resources[1].key);
+  const auto last =
+      store->List({.labels = {{"all", "yes"}}}, ResourceKey{"default", "cluster", "c30498"}, 2);
+  REQUIRE(last.ok());
+  CHECK(last->resources.size() == 1);
+  CHECK_FALSE(last->next_after.has_value());
 }
 
 }  // namespace

@@ -449,5 +449,108 @@ TEMPLATE_LIST_TEST_CASE("what was written is there when the database is opened a
   CHECK(history->ListNacks({}, std::nullopt, 10)->nacks.size() == 1);
 }
 
+TEMPLATE_LIST_TEST_CASE("a node that moved is listed where it is now, and only there", "[nodes]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto history = fixture.OpenNodeHistory();
+  NodeRecord node = Node("a");
+  MustWrite(*history, {.nodes = {node, Node("b")}});
+  node.namespace_name = "team";
+  node.group = "grpc";
+  MustWrite(*history, {.nodes = {node}});
+  CHECK(Ids(*history, {}) == Names{"b", "a"});
+  CHECK(Ids(*history, {.namespace_name = "team"}) == Names{"a"});
+  CHECK(Ids(*history, {.namespace_name = "default"}) == Names{"b"});
+  CHECK(history->CountNodes()->at(NodeState::kSynced) == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("nodes that come and go between two pages move no others", "[nodes]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto history = fixture.OpenNodeHistory();
+  MustWrite(*history, {.nodes = {Node("a"), Node("b"), Node("c"), Node("d")}});
+  const auto first = history->ListNodes({}, std::nullopt, 2);
+  REQUIRE(first->next_after.has_value());
+  MustWrite(*history, {.nodes = {Node("aa"), Node("bb")}});
+  REQUIRE(history->ForgetNode("b").ok());
+  const auto second = history->ListNodes({}, first->next_after, 10);
+  Names ids;
+  for (const NodeRecord& node : second->nodes) ids.push_back(node.id);
+  CHECK(ids == Names{"bb", "c", "d"});
+}
+
+TEMPLATE_LIST_TEST_CASE("refusals of another type, resource, node or meaning are counted apart",
+                        "[nodes]", AreaFixtures) {
+  TestType fixture;
+  auto history = fixture.OpenNodeHistory();
+  std::vector<NackRecord> nacks(5, Nack("f", "a"));
+  nacks[1].type = "listener";
+  nacks[2].resource = "b";
+  nacks[3].node = "b";
+  nacks[4].fingerprint = "F";
+  MustWrite(*history, {.nacks = nacks});
+  MustWrite(*history, {.nacks = nacks});
+  const auto page = history->ListNacks({}, std::nullopt, 10);
+  REQUIRE(page->nacks.size() == 5);
+  for (const NackRecord& nack : page->nacks) CHECK(nack.count == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("a refusal that is told late does not turn back when it was last seen",
+                        "[nodes]", AreaFixtures) {
+  TestType fixture;
+  auto history = fixture.OpenNodeHistory();
+  NackRecord nack = Nack("f", "a");
+  nack.first_seen = nack.last_seen = kStart + absl::Seconds(10);
+  MustWrite(*history, {.nacks = {nack}});
+  nack.first_seen = nack.last_seen = kStart + absl::Seconds(3);
+  MustWrite(*history, {.nacks = {nack}});
+  const auto page = history->ListNacks({}, std::nullopt, 10);
+  REQUIRE(page->nacks.size() == 1);
+  CHECK(page->nacks[0].first_seen == kStart + absl::Seconds(3));
+  CHECK(page->nacks[0].last_seen == kStart + absl::Seconds(10));
+  CHECK(page->nacks[0].count == 2);
+}
+
+TEMPLATE_LIST_TEST_CASE("every state comes back and is counted by its own", "[nodes]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto history = fixture.OpenNodeHistory();
+  NodeHistoryBatch batch;
+  for (int state = 1; state <= 8; ++state) {
+    for (int i = 0; i < state; ++i) {
+      batch.nodes.push_back(Node(absl::StrCat(state, "-", i), static_cast<NodeState>(state)));
+    }
+  }
+  MustWrite(*history, batch);
+  const auto counts = history->CountNodes();
+  REQUIRE(counts.ok());
+  for (int state = 1; state <= 8; ++state) {
+    CHECK(counts->at(static_cast<NodeState>(state)) == state);
+    CHECK(Ids(*history, {.state = static_cast<NodeState>(state)}).size() ==
+          static_cast<size_t>(state));
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("a node and a refusal with everything at its limit are taken", "[nodes]",
+                        AreaFixtures) {
+  TestType fixture;
+  auto history = fixture.OpenNodeHistory();
+  NodeRecord node = Node(Incompressible(limits::kMaxNameBytes));
+  node.namespace_name = Incompressible(limits::kMaxScopeBytes);
+  node.group = node.client = node.variant = node.instance = Incompressible(limits::kMaxNameBytes);
+  node.detail = Incompressible(limits::kMaxMessageBytes);
+  for (size_t i = 0; i < limits::kMaxTypesPerNode; ++i) node.acked[absl::StrCat(i)] = Revision{7};
+  NackRecord nack = Nack(Incompressible(limits::kMaxScopeBytes), node.id);
+  nack.type = Incompressible(limits::kMaxScopeBytes);
+  nack.resource = nack.client = Incompressible(limits::kMaxNameBytes);
+  nack.message = Incompressible(limits::kMaxMessageBytes);
+  MustWrite(*history, {.nodes = {node}, .nacks = {nack}});
+  const auto read = history->GetNode(node.id);
+  REQUIRE(read.ok());
+  CHECK(read->acked == node.acked);
+  CHECK(read->detail == node.detail);
+  CHECK(history->ListNacks({.resource = nack.resource}, std::nullopt, 10)->nacks.size() == 1);
+}
+
 }  // namespace
 }  // namespace signalbox::testing

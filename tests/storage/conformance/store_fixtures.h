@@ -1,64 +1,56 @@
 #pragma once
 
-#include <iostream>
 #include <memory>
+#include <string>
 #include <tuple>
 
 #include "absl/strings/string_view.h"
-#include "base/check.h"
-#include "base/random.h"
-#include "storage/migrator/migration_policy.h"
-#include "storage/postgres/postgres_resource_store.h"
-#include "storage/postgres/postgres_schemas.h"
 #include "storage/resource_store.h"
-#include "storage/sqlite/sqlite_resource_store.h"
 #include "tests/testing/fake_clock.h"
-#include "tests/testing/postgres_cluster.h"
-#include "tests/testing/temp_dir.h"
 
 // Every store that the conformance suite runs over. A fixture has
 //   kDriver    what StoreInfo::driver says
 //   kReopens   whether what was written is there when the store is opened again; what needs that
 //              prints n/a otherwise
+//   kNeedle    SQL: whether the column `bytes` has the word "needle" in it
 //   clock      the store's; moved by the test
 //   Open()     opens the fixture's one store, which must not be open already
+//   Execute()  runs a statement past the open store; "$" before a table stands for its schema.
+//              Returns the first column of the first row as text, "" where there is none
 namespace signalbox::testing {
 
-class SqliteFileFixture {
+// What both SQLite fixtures share.
+class SqliteFixture {
+ public:
+  static constexpr char kNeedle[] = "instr(bytes, CAST('needle' AS BLOB)) > 0";
+  FakeClock clock;
+
+  ~SqliteFixture();
+  SqliteFixture(const SqliteFixture&) = delete;
+  SqliteFixture& operator=(const SqliteFixture&) = delete;
+  std::unique_ptr<ResourceStore> Open();
+  std::string Execute(absl::string_view sql);
+
+ protected:
+  explicit SqliteFixture(bool in_memory);
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+class SqliteFileFixture : public SqliteFixture {
  public:
   static constexpr absl::string_view kDriver = "sqlite";
   static constexpr bool kReopens = true;
-  FakeClock clock;
-
-  std::unique_ptr<ResourceStore> Open() {
-    auto store = SqliteResourceStore::Create({.directory = directory_.Join("data"),
-                                              .applied_by = "test",
-                                              .clock = &clock,
-                                              .random = &random_});
-    SB_CHECK(store.ok());
-    return *std::move(store);
-  }
-
- private:
-  TempDir directory_;
-  SystemRandom random_;
+  SqliteFileFixture() : SqliteFixture(false) {}
 };
 
-class SqliteMemoryFixture {
+class SqliteMemoryFixture : public SqliteFixture {
  public:
   static constexpr absl::string_view kDriver = "sqlite (memory)";
   static constexpr bool kReopens = false;
-  FakeClock clock;
-
-  std::unique_ptr<ResourceStore> Open() {
-    auto store = SqliteResourceStore::Create(
-        {.directory = "", .applied_by = "test", .clock = &clock, .random = &random_});
-    SB_CHECK(store.ok());
-    return *std::move(store);
-  }
-
- private:
-  SystemRandom random_;
+  SqliteMemoryFixture() : SqliteFixture(true) {}
 };
 
 // A database of its own in the test binary's cluster.
@@ -66,30 +58,22 @@ class PostgresFixture {
  public:
   static constexpr absl::string_view kDriver = "postgres";
   static constexpr bool kReopens = true;
+  static constexpr char kNeedle[] = "position('needle'::bytea in bytes) > 0";
   FakeClock clock;
 
-  std::unique_ptr<ResourceStore> Open() {
-    const auto schemas = PostgresSchemas::Open({.conninfo = database_.Url(),
-                                                .applied_by = "test",
-                                                .migrate = MigrationPolicy::kAuto,
-                                                .fsync = PostgresSchemas::Options::Fsync::kMayBeOff,
-                                                .clock = &clock,
-                                                .random = &random_});
-    if (!schemas.ok()) std::cerr << schemas.status() << "\n";
-    SB_CHECK(schemas.ok());
-    auto store =
-        PostgresResourceStore::Create(*schemas, {.key_file = directory_.Join("secrets.key")});
-    if (!store.ok()) std::cerr << store.status() << "\n";
-    SB_CHECK(store.ok());
-    return *std::move(store);
-  }
+  PostgresFixture();
+  ~PostgresFixture();
+  PostgresFixture(const PostgresFixture&) = delete;
+  PostgresFixture& operator=(const PostgresFixture&) = delete;
+  std::unique_ptr<ResourceStore> Open();
+  std::string Execute(absl::string_view sql);
 
  private:
-  PostgresDatabase database_;
-  TempDir directory_;
-  SystemRandom random_;
+  struct State;
+  const std::unique_ptr<State> state_;
 };
 
+// The order of the columns in tests/storage/conformance/table.
 using StoreFixtures = std::tuple<SqliteFileFixture, SqliteMemoryFixture, PostgresFixture>;
 
 }  // namespace signalbox::testing
