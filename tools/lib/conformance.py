@@ -75,7 +75,7 @@ class Table:
         lines, last = [], None
         for (suite, behaviour), verdicts in sorted(self.rows.items()):
             if suite != last:
-                lines += ["", "%-8s%-17s%-12s%s" % (*STORES, suite)] if last is None else ["", " " * 37 + suite]
+                lines += ["", "%-12s%-17s%-12s%s" % (*STORES, suite)] if last is None else ["", " " * 41 + suite]
                 last = suite
             lines.append("%-11s %-16s %-11s %s" % (*verdicts, behaviour))
         return "\n".join(lines)

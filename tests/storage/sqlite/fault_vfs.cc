@@ -18,9 +18,26 @@ std::atomic<int64_t> fail_until{0};
 std::atomic<FaultVfs::Fault> fault{FaultVfs::Fault::kError};
 std::atomic<bool> fired{false};
 
+enum class Operation { kRead, kWrite, kTruncate, kFlush };
+
+bool CanHit(FaultVfs::Fault which, Operation operation) {
+  switch (which) {
+    case FaultVfs::Fault::kFull:
+    case FaultVfs::Fault::kShort:
+      return operation == Operation::kWrite;
+    case FaultVfs::Fault::kFlush:
+      return operation == Operation::kFlush;
+    case FaultVfs::Fault::kRead:
+      return operation == Operation::kRead;
+    case FaultVfs::Fault::kError:
+      return operation != Operation::kRead;
+  }
+  return false;
+}
+
 // The code that the operation which starts now gives, SQLITE_OK when it is to happen.
-int Verdict(bool writes, int error) {
-  if (fault == FaultVfs::Fault::kFull && !writes) return SQLITE_OK;
+int Verdict(Operation operation, int error) {
+  if (!CanHit(fault, operation)) return SQLITE_OK;
   const int64_t number = ++operations;
   if (number < fail_from || number >= fail_until) return SQLITE_OK;
   fired = true;
@@ -37,19 +54,26 @@ sqlite3_file* Real(sqlite3_file* file) { return reinterpret_cast<File*>(file)->r
 const sqlite3_io_methods kMethods = {
     .iVersion = 2,
     .xClose = [](sqlite3_file* f) { return Real(f)->pMethods->xClose(Real(f)); },
-    .xRead = [](sqlite3_file* f, void* to, int n,
-                sqlite3_int64 at) { return Real(f)->pMethods->xRead(Real(f), to, n, at); },
+    .xRead =
+        [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
+          const int verdict = Verdict(Operation::kRead, SQLITE_IOERR_READ);
+          return verdict != SQLITE_OK ? verdict : Real(f)->pMethods->xRead(Real(f), to, n, at);
+        },
     .xWrite =
         [](sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
-          const int verdict = Verdict(true, SQLITE_IOERR_WRITE);
-          return verdict != SQLITE_OK ? verdict : Real(f)->pMethods->xWrite(Real(f), from, n, at);
+          const int verdict = Verdict(Operation::kWrite, SQLITE_IOERR_WRITE);
+          if (verdict == SQLITE_OK) return Real(f)->pMethods->xWrite(Real(f), from, n, at);
+          if (fault == FaultVfs::Fault::kShort) {
+            Real(f)->pMethods->xWrite(Real(f), from, n / 2, at);
+          }
+          return verdict;
         },
     .xTruncate =
         [](sqlite3_file* f, sqlite3_int64 size) {
-          const int verdict = Verdict(false, SQLITE_IOERR_TRUNCATE);
+          const int verdict = Verdict(Operation::kTruncate, SQLITE_IOERR_TRUNCATE);
           return verdict != SQLITE_OK ? verdict : Real(f)->pMethods->xTruncate(Real(f), size);
         },
-    .xSync = [](sqlite3_file*, int) { return Verdict(false, SQLITE_IOERR_FSYNC); },
+    .xSync = [](sqlite3_file*, int) { return Verdict(Operation::kFlush, SQLITE_IOERR_FSYNC); },
     .xFileSize = [](sqlite3_file* f,
                     sqlite3_int64* size) { return Real(f)->pMethods->xFileSize(Real(f), size); },
     .xLock = [](sqlite3_file* f, int level) { return Real(f)->pMethods->xLock(Real(f), level); },

@@ -1,12 +1,10 @@
 // A disk that fails operation 1, 2, 3, ... until a whole life of the store passes: each failure
 // leaves what the next start accepts, with everything that was acknowledged.
-#include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstdlib>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -15,6 +13,7 @@
 #include "storage/resource_store.h"
 #include "storage/sqlite/sqlite_resource_store.h"
 #include "tests/storage/conformance/store_testing.h"
+#include "tests/storage/faults/moments.h"
 #include "tests/storage/sqlite/fault_vfs.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/temp_dir.h"
@@ -26,6 +25,7 @@ using testing::Changes;
 using testing::Cluster;
 using testing::CommitOnHead;
 using testing::FaultVfs;
+using testing::Moments;
 using testing::MustCommit;
 
 class Disk {
@@ -96,26 +96,11 @@ void CheckNextLife(Disk* disk, const Outcome& before) {
   CHECK(testing::MustReadHead(**store) == Revision{2});
 }
 
-// The operations of a life that are to fail: the first 40 of `total` and 20 drawn from the rest.
-// With SIGNALBOX_LONG set, all of them.
-std::vector<int64_t> Moments(int64_t total) {
-  std::vector<int64_t> moments;
-  const bool all = std::getenv("SIGNALBOX_LONG") != nullptr;
-  for (int64_t nth = 1; nth <= (all ? total : std::min<int64_t>(total, 40)); ++nth) {
-    moments.push_back(nth);
-  }
-  if (all || total <= 40) return moments;
-  std::mt19937 random(Catch::rngSeed());
-  for (int i = 0; i < 20; ++i) {
-    moments.push_back(std::uniform_int_distribution<int64_t>(41, total)(random));
-  }
-  return moments;
-}
-
 constexpr int64_t kNever = int64_t{1} << 60;
 
 TEST_CASE("whichever operation fails, what was acknowledged is there at the next start") {
-  const FaultVfs::Fault fault = GENERATE(FaultVfs::Fault::kError, FaultVfs::Fault::kFull);
+  const FaultVfs::Fault fault =
+      GENERATE(FaultVfs::Fault::kError, FaultVfs::Fault::kFull, FaultVfs::Fault::kShort);
   const int64_t how_many = GENERATE(1, 1000000);  // once, or from then on
   Disk healthy;
   healthy.vfs.FailAt(kNever, fault);
@@ -128,6 +113,10 @@ TEST_CASE("whichever operation fails, what was acknowledged is there at the next
     Disk disk;
     disk.vfs.FailAt(nth, fault, how_many);
     const Outcome outcome = Live(&disk);
+    std::cout << "operation " << nth << " of " << total << ": "
+              << (disk.vfs.Fired() ? "fired" : "did not come") << "; "
+              << outcome.acknowledged.size() << " acknowledged, " << outcome.unknown.size()
+              << " unknown\n";
     if (disk.vfs.Fired()) {
       ++fired;
     } else {
