@@ -13,7 +13,15 @@ import time
 import urllib.parse
 import xml.etree.ElementTree
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import conformance  # noqa: E402  (its folder is known only now)
+
 SUITES = ["unit", "threads", "layering", "end-to-end"]
+LONG_SUITES = ["faults"]  # only with --long, or when named
+# The unit tests that fail operation after operation: with --long all of them.
+COUNTING_TESTS = ["//tests/storage/sqlite:sqlite_faults_test", "//tests/storage/sqlite:sqlite_area_faults_test",
+                  "//tests/storage/sqlite:sqlite_memory_faults_test", "//tests/storage/postgres:postgres_faults_test"]
 
 
 class Counts:
@@ -55,14 +63,14 @@ def read_events(path):
     return statuses, reports, tests - built
 
 
-def count_unit(root, config, name, counts, targets="//tests/..."):
+def count_unit(root, config, name, counts, targets=("//tests/...",), options=()):
     """Runs the unit tests in one of the sanitizers' configurations."""
     with tempfile.TemporaryDirectory() as folder:
         events = os.path.join(folder, "events.json")
         progress = [] if sys.stderr.isatty() else ["--show_progress_rate_limit=20"]
         code = subprocess.run(
             ["tools/bazel", "test", "--config=" + config, "--keep_going", "--build_tests_only",
-             "--build_event_json_file=" + events, "--ui_event_filters=-info", *progress, targets],
+             "--build_event_json_file=" + events, "--ui_event_filters=-info", *progress, *options, *targets],
             cwd=root, stdout=sys.stderr, stdin=subprocess.DEVNULL).returncode
         if not os.path.exists(events):
             counts.fail("%s: bazel did not start (exit code %d)" % (name, code))
@@ -80,7 +88,7 @@ def count_unit(root, config, name, counts, targets="//tests/..."):
                     if case.find("failure") is not None or case.find("error") is not None:
                         failures += 1
                         counts.fail("%s %s: %s" % (name, label, case.get("name")))
-                    else:
+                    elif case.find("skipped") is None:  # a case that cannot apply counts as nothing
                         cases += 1
             if status == "PASSED":
                 counts.passed += cases
@@ -92,6 +100,16 @@ def count_unit(root, config, name, counts, targets="//tests/..."):
                     counts.fail("%s %s: %s" % (name, label, status))
         if code != 0 and counts.failed == failed_before:
             counts.fail("%s: bazel test failed (exit code %d)" % (name, code))
+        if name == "unit":
+            count_conformance(reports, counts)
+
+
+def count_conformance(reports, counts):
+    """Prints how the stores fare in their common suite; what is wrong with its list fails."""
+    table = conformance.of_reports(reports)
+    print("\n".join("conformance: " + line for line in table.totals()), flush=True)
+    for error in table.check():
+        counts.fail("conformance: " + error)
 
 
 def count_script(command, limit_seconds, name, counts):
@@ -128,19 +146,20 @@ def count_script(command, limit_seconds, name, counts):
 def main():
     parser = argparse.ArgumentParser(prog="tools/test")
     parser.add_argument("--long", nargs="?", const="all", metavar="AREA")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=" | ".join(SUITES))
+    known = SUITES + LONG_SUITES
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=" | ".join(known))
     root = sys.argv[1]
     args = parser.parse_args(sys.argv[2:])
-    if args.long in SUITES:  # "--long end-to-end" names a suite, not an area
+    if args.long in known:  # "--long end-to-end" names a suite, not an area
         args.suites.append(args.long)
         args.long = "all"
     for suite in args.suites:
-        if suite not in SUITES:
-            parser.error("unknown suite '%s': %s" % (suite, ", ".join(SUITES)))
+        if suite not in known:
+            parser.error("unknown suite '%s': %s" % (suite, ", ".join(known)))
     if args.long not in (None, "all"):
-        suites = ["end-to-end"]
+        suites = ["end-to-end"] + (["faults"] if args.long == "storage" else [])
     else:
-        suites = args.suites or SUITES
+        suites = args.suites or (known if args.long else SUITES)
     counts = Counts()
     for suite in suites:
         print("== %s" % suite, flush=True)
@@ -152,6 +171,10 @@ def main():
             count_unit(root, "tsan", suite, counts)
         elif suite == "layering":
             count_script([os.path.join(root, "tests/layering/run")], 600, suite, counts)
+        elif suite == "faults":
+            count_unit(root, "asan", suite, counts, COUNTING_TESTS,
+                       ["--test_env=SIGNALBOX_LONG=1", "--test_timeout=3600"])
+            count_script([os.path.join(root, "tests/storage/faults/run")], 4 * 3600, suite, counts)
         else:
             command = [os.path.join(root, "tests/integration/run")]
             if args.long:
