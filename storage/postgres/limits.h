@@ -34,6 +34,11 @@ inline constexpr size_t kPostgresBulkChanges = 1000;
 // How long an unknown outcome is looked up before the caller is told that it is unknown.
 inline constexpr absl::Duration kPostgresLookUp = absl::Seconds(5);
 
+// How long a list waits for a replica that is behind, and how often it looks: most are behind by
+// less. After that it is read where changes are written.
+inline constexpr absl::Duration kPostgresReplicaWait = absl::Seconds(1);
+inline constexpr absl::Duration kPostgresReplicaLook = absl::Milliseconds(20);
+
 // A server that is gone is dialled again after a pause that grows from the first to the second, ...
 inline constexpr absl::Duration kPostgresFirstPause = absl::Milliseconds(50);
 inline constexpr absl::Duration kPostgresLongestPause = absl::Milliseconds(200);

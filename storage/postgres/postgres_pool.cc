@@ -29,6 +29,7 @@ PostgresPool::PostgresPool(const Options& options)
     : options_(options), slots_(static_cast<size_t>(options.readers) + 1) {
   SB_CHECK(options.random != nullptr);
   SB_CHECK(options.readers >= 1 && options.readers <= limits::kMaxPostgresReaders);
+  SB_CHECK(options.kept_readers >= 0 && options.kept_readers <= options.readers);
 }
 
 PostgresPool::~PostgresPool() { Close(); }
@@ -50,17 +51,33 @@ absl::StatusOr<PostgresPool::Lease> PostgresPool::Take(size_t first, size_t end)
     slots_[slot].taken = true;
   }
   const bool reused = slots_[slot].connection != nullptr;
-  if (!reused) {
-    auto dialled = Dial();
-    if (!dialled.ok()) {
-      Return(slot);
-      return dialled.status();
-    }
-    slots_[slot].connection = *std::move(dialled);
-    slots_[slot].connection->set_silence(slot == 0 ? limits::kPostgresWriteSilence
-                                                   : limits::kPostgresReadSilence);
-  }
+  if (!reused) SB_RETURN_IF_ERROR(OpenTaken(slot));
   return Lease(this, slot, reused);
+}
+
+absl::Status PostgresPool::OpenTaken(size_t slot) {
+  auto dialled = Dial();
+  if (!dialled.ok()) {
+    Return(slot);
+    return dialled.status();
+  }
+  slots_[slot].connection = *std::move(dialled);
+  slots_[slot].connection->set_silence(slot == 0 ? limits::kPostgresWriteSilence
+                                                 : limits::kPostgresReadSilence);
+  return absl::OkStatus();
+}
+
+void PostgresPool::KeepReaders() {
+  for (size_t slot = 1; slot <= static_cast<size_t>(options_.kept_readers); ++slot) {
+    {
+      MutexLock lock(&mu_);
+      if (closed_) return;
+      if (slots_[slot].taken || slots_[slot].connection != nullptr) continue;
+      slots_[slot].taken = true;
+    }
+    if (!OpenTaken(slot).ok()) return;
+    Return(slot);
+  }
 }
 
 absl::Status PostgresPool::WaitForPauseLocked() {

@@ -23,6 +23,7 @@ class PostgresPool {
   struct Options {
     PostgresConnection::Options connection;
     int readers = 4;           // 1 to limits::kMaxPostgresReaders
+    int kept_readers = 0;      // of them KeepReaders opens, up to `readers`
     Random* random = nullptr;  // for the pauses; must outlive the pool
   };
 
@@ -66,6 +67,10 @@ class PostgresPool {
   absl::StatusOr<Lease> Writer() SB_EXCLUDES(mu_) { return Take(0, 1); }
   absl::StatusOr<Lease> Reader() SB_EXCLUDES(mu_) { return Take(1, slots_.size()); }
 
+  // Opens those of the kept readers that are not open, so that nobody waits for a dial: called
+  // again and again. Gives up at the first that cannot be opened.
+  void KeepReaders() SB_EXCLUDES(mu_);
+
   // Refuses what comes after with kCancelled and waits for the connections that are in use.
   void Close() SB_EXCLUDES(mu_);
 
@@ -78,6 +83,8 @@ class PostgresPool {
 
   // Takes one of the slots from `first` up to but without `end`.
   absl::StatusOr<Lease> Take(size_t first, size_t end) SB_EXCLUDES(mu_);
+  // Opens the connection of a slot that the caller has taken and gives it back where that fails.
+  absl::Status OpenTaken(size_t slot) SB_EXCLUDES(mu_);
   // Opens a connection, or says why not.
   absl::StatusOr<std::unique_ptr<PostgresConnection>> Dial() SB_EXCLUDES(mu_);
   // Waits out the pause.

@@ -85,23 +85,60 @@ bool Follows(const Head& head, const Head& shown) {
 }  // namespace
 
 template <typename Read>
+auto PostgresResourceStore::ReadOnce(PostgresConnection* connection, const Head* at_least,
+                                     const Read& read)
+    -> std::optional<decltype(read(connection, std::declval<const HeadRow&>(),
+                                   std::declval<const Sealer*>()))> {
+  PostgresTransaction transaction(connection);
+  PostgresBatch begin;
+  PostgresTransaction::BeginRead(&begin);
+  begin.Add(kSelectHead);
+  const absl::StatusOr<std::vector<PostgresResult>> begun = connection->RunBatch(begin);
+  if (!begun.ok()) return begun.status();
+  const std::optional<HeadRow> head = HeadRowIn(begun->back());
+  if (!head.has_value()) return HeadMissing();
+  if (at_least != nullptr &&
+      (head->head.epoch != at_least->epoch || !Follows(head->head, *at_least))) {
+    return std::nullopt;
+  }
+  // A replica that has the head which this instance knows of is of the same store.
+  if (at_least == nullptr) {
+    if (const absl::Status changed = ChangeKeys(connection, head->head).status(); !changed.ok())
+      return changed;
+  }
+  return read(connection, *head, sealer().get());
+}
+
+template <typename Read>
 auto PostgresResourceStore::Reading(const Read& read) {
-  using Result = decltype(read(std::declval<PostgresConnection*>(), std::declval<const HeadRow&>(),
-                               std::declval<const Sealer*>()));
-  const auto read_once = [&](PostgresConnection* connection) -> Result {
-    PostgresTransaction transaction(connection);
-    PostgresBatch begin;
-    PostgresTransaction::BeginRead(&begin);
-    begin.Add(kSelectHead);
-    SB_ASSIGN_OR_RETURN(const std::vector<PostgresResult> begun, connection->RunBatch(begin));
-    const std::optional<HeadRow> head = HeadRowIn(begun.back());
-    if (!head.has_value()) return HeadMissing();
-    SB_RETURN_IF_ERROR(ChangeKeys(connection, head->head).status());
-    return read(connection, *head, sealer().get());
+  const auto read_once = [&](PostgresConnection* connection) {
+    return *ReadOnce(connection, nullptr, read);
   };
-  Result result = With(pool_.get(), &PostgresPool::Reader, read_once);
+  auto result = With(pool_.get(), &PostgresPool::Reader, read_once);
   if (!absl::IsFailedPrecondition(result.status()) || !keys()->Reload().ok()) return result;
   return With(pool_.get(), &PostgresPool::Reader, read_once);
+}
+
+template <typename Read>
+auto PostgresResourceStore::ReadingAside(const Read& read) {
+  if (replica_ == nullptr) return Reading(read);
+  Head known;
+  {
+    MutexLock lock(&mu_);
+    known = head_;
+  }
+  const SystemClock clock;
+  const absl::Time deadline = clock.Monotonic() + limits::kPostgresReplicaWait;
+  do {
+    const absl::StatusOr<PostgresPool::Lease> lease = replica_->Reader();
+    if (!lease.ok()) break;
+    auto result = ReadOnce(lease->get(), &known, read);
+    if (result.has_value() && result->ok()) return *std::move(result);
+    // What is wrong there may be right at the server that writes.
+    if (result.has_value()) break;
+    absl::SleepFor(limits::kPostgresReplicaLook);
+  } while (clock.Monotonic() < deadline);
+  return Reading(read);
 }
 
 absl::StatusOr<std::unique_ptr<PostgresResourceStore>> PostgresResourceStore::Create(
@@ -123,6 +160,15 @@ PostgresResourceStore::PostgresResourceStore(std::shared_ptr<PostgresSchemas> sc
              .schema_version = schemas_->schema_version(PostgresArea::kConfig)}),
       read_only_(schemas_->read_only(PostgresArea::kConfig)),
       pool_(schemas_->pool()),
+      replica_(options.replica_conninfo.empty()
+                   ? nullptr
+                   : std::make_unique<PostgresPool>(PostgresPool::Options{
+                         .connection = {.conninfo = options.replica_conninfo,
+                                        .application_name = "signalbox replica",
+                                        .server = PostgresConnection::Server::kAny,
+                                        .observer = schemas_->options().observer},
+                         .readers = schemas_->options().readers,
+                         .random = schemas_->options().random})),
       clock_(schemas_->options().clock),
       random_(schemas_->options().random),
       queue_([this](absl::Span<const CommitRequest* const> batch) { return WriteBatch(batch); }) {}
@@ -401,7 +447,7 @@ absl::StatusOr<ResourcePage> PostgresResourceStore::List(const ResourceFilter& f
   SB_RETURN_IF_ERROR(CheckFilter(filter));
   if (after.has_value()) SB_RETURN_IF_ERROR(CheckKey(*after));
   const int count = std::clamp(page_size, 1, limits::kMaxResourcesPerPage);
-  return Reading([&](PostgresConnection* connection, const HeadRow& head, const Sealer* with) {
+  return ReadingAside([&](PostgresConnection* connection, const HeadRow& head, const Sealer* with) {
     return ListResources(connection, with, head, filter, after, count);
   });
 }
@@ -411,7 +457,7 @@ absl::StatusOr<ResourceHistoryPage> PostgresResourceStore::History(const Resourc
                                                                    int page_size) {
   SB_RETURN_IF_ERROR(CheckKey(key));
   const int count = std::clamp(page_size, 1, limits::kMaxResourcesPerPage);
-  return Reading([&](PostgresConnection* connection, const HeadRow& head, const Sealer* with) {
+  return ReadingAside([&](PostgresConnection* connection, const HeadRow& head, const Sealer* with) {
     return ReadHistory(connection, with, head, key, below.value_or(Next(head.head.revision)),
                        count);
   });
@@ -447,8 +493,8 @@ absl::StatusOr<RevisionInfo> PostgresResourceStore::GetRevision(Revision revisio
 absl::StatusOr<RevisionPage> PostgresResourceStore::ListRevisions(std::optional<Revision> below,
                                                                   int page_size) {
   const int count = std::clamp(page_size, 1, limits::kMaxRevisionsPerRead);
-  return Reading([&](PostgresConnection* connection, const HeadRow& head,
-                     const Sealer* with) -> absl::StatusOr<RevisionPage> {
+  return ReadingAside([&](PostgresConnection* connection, const HeadRow& head,
+                          const Sealer* with) -> absl::StatusOr<RevisionPage> {
     RevisionPage page;
     SB_ASSIGN_OR_RETURN(
         page.revisions,
@@ -578,7 +624,10 @@ void PostgresResourceStore::Look() {
     shown_before = shown_;
   }
   const absl::StatusOr<Head> head = ReadHead();
-  if (head.ok()) ReloadKeys(*head);
+  if (head.ok()) {
+    pool_->KeepReaders();
+    ReloadKeys(*head);
+  }
   MutexLock lock(&mu_);
   look_ = head.status();
   if (!head.ok() || *head == head_) return;
@@ -615,6 +664,7 @@ void PostgresResourceStore::Close() {
     changed_.SignalAll();
   }
   pool_->Close();
+  if (replica_ != nullptr) replica_->Close();
   feed_ = nullptr;
 }
 

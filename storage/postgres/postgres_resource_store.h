@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -41,6 +42,9 @@ class PostgresResourceStore : public ResourceStore {
     std::string listen_conninfo;  // the direct connection, where the other is a pooler's; "": none
     std::string key_file;  // of its secrets; the same on every instance; made with a new store
     absl::Duration poll = absl::Seconds(1);  // how often the head is read where nothing is heard
+    // A read replica for lists, of resources and of revisions. One that has not what this instance
+    // knows of within limits::kPostgresReplicaWait, or that is away, is done without. "": none.
+    std::string replica_conninfo;
   };
 
   // On the schema `config` of `schemas`, whose connections it closes with itself: makes the store's
@@ -126,6 +130,15 @@ class PostgresResourceStore : public ResourceStore {
   // with a key that is not known, the key file is read again and `read` called once more.
   template <typename Read>
   auto Reading(const Read& read);
+  // The same, where there is a replica in a transaction there whose head is not behind this
+  // instance's.
+  template <typename Read>
+  auto ReadingAside(const Read& read);
+  // Both of them once: none where the head is behind `at_least` (may be null).
+  template <typename Read>
+  auto ReadOnce(PostgresConnection* connection, const Head* at_least, const Read& read)
+      -> std::optional<decltype(read(connection, std::declval<const HeadRow&>(),
+                                     std::declval<const Sealer*>()))>;
 
   // Reads the head for the change feed.
   void Look() SB_EXCLUDES(mu_);
@@ -139,6 +152,7 @@ class PostgresResourceStore : public ResourceStore {
   const StoreInfo info_;
   const absl::Status read_only_;  // why nothing may be written here; OK when it may
   const std::shared_ptr<PostgresPool> pool_;
+  const std::unique_ptr<PostgresPool> replica_;  // null where there is none
   const Clock* const clock_;
   Random* const random_;
   Mutex rotating_;  // held by the one rotation at a time, before all else

@@ -30,6 +30,7 @@ PostgresSchemas::PostgresSchemas(const Options& options)
       pool_(std::make_shared<PostgresPool>(PostgresPool::Options{
           .connection = {.conninfo = options.conninfo, .observer = options.observer},
           .readers = options.readers,
+          .kept_readers = options.kept_readers,
           .random = options.random})) {}
 
 absl::StatusOr<Standbys> PostgresSchemas::ReadStandbys() const {

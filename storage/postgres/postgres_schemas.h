@@ -24,7 +24,8 @@ class PostgresSchemas {
  public:
   struct Options {
     std::string conninfo;    // a postgres:// URL or libpq's keyword=value pairs
-    int readers = 4;         // connections that read, beside the one that writes
+    int readers = 4;         // connections that read, beside the one that writes; at most, ...
+    int kept_readers = 0;    // ... and those that stay open
     std::string applied_by;  // what schema_versions names: "signalbox 0.1.0"
     MigrationPolicy migrate = MigrationPolicy::kRequire;
     std::string migrate_command = "signalbox db migrate";  // for kRequire's refusal

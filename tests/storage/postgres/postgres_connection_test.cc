@@ -318,6 +318,39 @@ TEST_CASE("a pool connects again after the server was gone") {
   CHECK((*lease)->Run(one).ok());
 }
 
+TEST_CASE("a pool keeps as many readers open as it is told to") {
+  PostgresDatabase database;
+  SystemRandom random;
+  PostgresPool pool({.connection = {.conninfo = database.Url(), .application_name = "kept"},
+                     .readers = 4,
+                     .kept_readers = 2,
+                     .random = &random});
+  const std::string count = absl::StrCat(
+      "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kept' AND datname = '",
+      database.name(), "'");
+  CHECK(database.Execute(count) == "0");
+  pool.KeepReaders();
+  CHECK(database.Execute(count) == "2");
+  {
+    const auto first = pool.Reader();
+    const auto second = pool.Reader();
+    REQUIRE((first.ok() && second.ok()));
+    CHECK((first->reused() && second->reused()));
+    // Those that are in use are not opened again.
+    pool.KeepReaders();
+    CHECK(database.Execute(count) == "2");
+    database.Execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = "
+        "'kept'");
+    for (const auto* lease : {&first, &second})
+      CHECK((**lease)->Run({"one", "SELECT 1"}).status().code() == absl::StatusCode::kUnavailable);
+  }
+  // Both were found broken when they came back, the
+  pool.KeepReaders();
+  CHECK(database.Execute(count) == "2");
+  CHECK((*pool.Reader())->Run({"one", "SELECT 1"}).ok());
+}
+
 TEST_CASE("a pool lends each connection to one at a time, and closing waits for them") {
   PostgresDatabase database;
   SystemRandom random;

@@ -127,6 +127,54 @@ TEST_CASE("a cut listener is replaced") {
   while (head.revision < Revision{1}) head = *second->WaitForChange(head, absl::InfiniteFuture());
 }
 
+// Copies the database as a replica has it that follows no more.
+struct FrozenReplica {
+  explicit FrozenReplica(const PostgresDatabase& database)
+      : cluster(database.cluster()), name(database.name() + "_replica") {
+    // Nobody may be at work on what is copied.
+    WaitUntil(cluster, absl::StrCat("count(*) = 0 FROM pg_stat_activity WHERE datname = '",
+                                    database.name(), "'"));
+    cluster.Execute("postgres",
+                    absl::StrCat("CREATE DATABASE ", name, " TEMPLATE ", database.name()));
+  }
+  ~FrozenReplica() { cluster.Execute("postgres", "DROP DATABASE " + name + " WITH (FORCE)"); }
+
+  PostgresCluster& cluster;
+  const std::string name;
+};
+
+TEST_CASE("lists are read at the replica as long as it has what this instance knows of") {
+  Instances instances;
+  MustCommit(*instances.Open(), Changes({Cluster("a"), Cluster("b")}));
+  const FrozenReplica replica(instances.database);
+  // What only the replica's copy says.
+  replica.cluster.Execute(replica.name,
+                          "UPDATE config.revision SET message = 'seen at the replica'");
+  Options options = instances.OptionsFor();
+  options.replica_conninfo = replica.cluster.Url(replica.name);
+  const auto store = instances.Open(options);
+  CHECK(store->ListRevisions(std::nullopt, 10)->revisions[0].message == "seen at the replica");
+  CHECK(store->List({}, std::nullopt, 10)->resources.size() == 2);
+  CHECK(store->History(ClusterKey("a"), std::nullopt, 10)->changes[0].info.message ==
+        "seen at the replica");
+  // What decides about a change is read where changes are written.
+  CHECK(store->GetRevision(Revision{1})->message == "a change");
+
+  // It does not follow: after the wait its own changes are read.
+  MustCommit(*store, Changes({Cluster("c")}));
+  CHECK(store->List({}, std::nullopt, 10)->resources.size() == 3);
+  CHECK(store->ListRevisions(std::nullopt, 10)->revisions[0].revision == Revision{2});
+}
+
+TEST_CASE("without its replica a store lists all the same") {
+  Instances instances;
+  Options options = instances.OptionsFor();
+  options.replica_conninfo = "postgres:///none?host=" + instances.directory.path();
+  const auto store = instances.Open(options);
+  MustCommit(*store, Changes({Cluster("a")}));
+  CHECK(store->List({}, std::nullopt, 10)->resources.size() == 1);
+}
+
 TEST_CASE("two instances that write at once make contiguous revisions, judged on each other") {
   Instances instances;
   constexpr int kEach = 40;
