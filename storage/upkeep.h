@@ -32,6 +32,9 @@ struct Verification {
   std::string location;
   std::optional<Head> head;          // none where it cannot be read
   std::vector<std::string> key_ids;  // of the keys that something is sealed with
+  // Sealed bodies that were not opened, since whoever looked has no key: what they hold was not
+  // compared with their hashes.
+  int64_t unopened = 0;
   std::vector<CheckedArea> areas;
   std::vector<Damage> damage;
 

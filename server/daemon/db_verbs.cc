@@ -230,6 +230,12 @@ ExitCode Verify(Context& context, const Arguments& arguments) {
           {cli::Printable(damage.where), Cell(cli::Printable(damage.what), Tone::kBad)});
   }
   context.out->Print(report);
+  if (verification->unopened > 0) {
+    context.out->Warn(absl::StrCat(
+        verification->unopened,
+        verification->unopened == 1 ? " sealed body was" : " sealed bodies were",
+        " not opened: this verb has no keys, and what they hold is checked when it is read"));
+  }
   return verification->sound() ? ExitCode::kDone : ExitCode::kNegative;
 }
 

@@ -11,6 +11,7 @@
 #include "options/password_file.h"
 #include "options/postgres_target.h"
 #include "options/store_settings.h"
+#include "storage/alarm.h"
 #include "storage/migrator/migration_policy.h"
 #include "storage/postgres/postgres_audit_log.h"
 #include "storage/postgres/postgres_resource_store.h"
@@ -51,6 +52,13 @@ absl::Status OpenSqlite(const options::Settings& settings, const SlowQueries* sl
   options.clock = clock;
   options.witness = stores->witness_file;
   options.observer = ObserverOf(slow_queries);
+  options.alarm = [](AlarmState state, absl::string_view text) {
+    if (state == AlarmState::kRaised) {
+      log::Error("store alarm", {{"problem", text}});
+    } else {
+      log::Info("store alarm is over", {{"problem", text}});
+    }
+  };
   SB_ASSIGN_OR_RETURN(const std::shared_ptr<SqliteDirectory> directory,
                       SqliteDirectory::Open(options));
   for (const std::string& note : directory->notes()) log::Info(note);
@@ -68,6 +76,7 @@ absl::Status OpenPostgres(const options::Settings& settings, const SlowQueries* 
   PostgresSchemas::Options options;
   SB_ASSIGN_OR_RETURN(options.conninfo, ConnectionString(postgres.primary, postgres.password_file));
   options.readers = settings.store.pool_max;
+  options.kept_readers = settings.store.pool_min;
   options.applied_by = AppliedBy();
   options.migrate = PolicyOf(settings.store.migrate);
   options.fsync = settings.store.allow_fsync_off ? Fsync::kMayBeOff : Fsync::kRequired;
@@ -80,6 +89,10 @@ absl::Status OpenPostgres(const options::Settings& settings, const SlowQueries* 
   if (postgres.listen.has_value()) {
     SB_ASSIGN_OR_RETURN(resources.listen_conninfo,
                         ConnectionString(*postgres.listen, postgres.password_file));
+  }
+  if (postgres.replica.has_value()) {
+    SB_ASSIGN_OR_RETURN(resources.replica_conninfo,
+                        ConnectionString(*postgres.replica, postgres.password_file));
   }
   resources.key_file = settings.key_file;
   stores->audit = std::make_unique<PostgresAuditLog>(schemas->pool(), nullptr);

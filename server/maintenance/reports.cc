@@ -99,7 +99,9 @@ Json ToJson(const Verification& verification) {
   Json json = Json::Object({{"sound", verification.sound()},
                             {"location", verification.location},
                             {"areas", std::move(areas)},
-                            {"damage", std::move(damage)}});
+                            {"damage", std::move(damage)},
+                            {"keyIds", StringsOf(verification.key_ids)},
+                            {"unopened", verification.unopened}});
   if (verification.head.has_value()) json.Set("head", ToJson(*verification.head));
   return json;
 }

@@ -5,14 +5,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -20,6 +24,7 @@
 #include "base/hash_file.h"
 #include "base/json.h"
 #include "base/status_macros.h"
+#include "storage/errors.h"
 #include "storage/sqlite/sqlite_areas.h"
 #include "storage/sqlite/sqlite_connection.h"
 #include "storage/sqlite/sqlite_verify.h"
@@ -30,6 +35,8 @@ namespace {
 
 using Access = SqliteConnection::Access;
 
+constexpr absl::string_view kBackups = "/backups/";
+constexpr absl::string_view kBeforeMigration = "before-migration-";
 constexpr char kManifest[] = "manifest.json";
 constexpr int kFormat = 1;
 // A manifest has a line or two for each file.
@@ -295,8 +302,32 @@ absl::StatusOr<Verification> VerifySqliteStore(const std::string& directory) {
 }
 
 std::string BackupBeforeMigration(const std::string& directory, absl::Time now) {
-  return absl::StrCat(directory, "/backups/before-migration-",
+  return absl::StrCat(directory, kBackups, kBeforeMigration,
                       absl::FormatTime("%Y%m%dT%H%M%E3SZ", now, absl::UTCTimeZone()));
+}
+
+absl::StatusOr<std::vector<std::string>> PruneBackupsBeforeMigration(const std::string& directory) {
+  std::vector<std::string> backups;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(absl::StrCat(directory, kBackups), error)) {
+    const std::string path = entry.path().string();
+    if (absl::StartsWith(entry.path().filename().string(), kBeforeMigration) &&
+        Exists(absl::StrCat(path, "/", kManifest))) {
+      backups.push_back(path);
+    }
+  }
+  // Their names sort by time.
+  std::sort(backups.begin(), backups.end());
+  backups.resize(backups.size() - std::min(backups.size(), kBackupsBeforeMigration));
+  for (const std::string& path : backups) {
+    std::filesystem::remove_all(path, error);
+    if (error) {
+      return errors::StoreUnavailable(
+          absl::StrCat("cannot remove the old backup ", path, ": ", error.message()));
+    }
+  }
+  return backups;
 }
 
 }  // namespace signalbox

@@ -45,4 +45,12 @@ absl::StatusOr<Verification> VerifySqliteStore(const std::string& directory);
 // Where the backup goes that precedes a migration of the store in `directory` at `now`.
 std::string BackupBeforeMigration(const std::string& directory, absl::Time now);
 
+// How many of those stay: enough to go back over several upgrades.
+inline constexpr size_t kBackupsBeforeMigration = 5;
+
+// Removes all but the newest kBackupsBeforeMigration backups that migrations of the store in
+// `directory` were preceded by; returns those that it removed. What is no such backup stays.
+//   kUnavailable  removing failed
+absl::StatusOr<std::vector<std::string>> PruneBackupsBeforeMigration(const std::string& directory);
+
 }  // namespace signalbox

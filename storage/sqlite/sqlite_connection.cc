@@ -141,6 +141,8 @@ absl::StatusOr<SqliteConnection::Checkpointed> SqliteConnection::Checkpoint(Chec
   return Checkpointed{.complete = !held_back && frames == copied, .frames = frames};
 }
 
+void SqliteConnection::Interrupt() { sqlite3_interrupt(database_->getHandle()); }
+
 int64_t SqliteConnection::LastInsertId() const { return database_->getLastInsertRowid(); }
 
 int64_t SqliteConnection::ChangedRows() const { return sqlite3_changes64(database_->getHandle()); }

@@ -67,6 +67,9 @@ class SqliteConnection {
   enum class CheckpointMode { kPassive, kTruncate };
   absl::StatusOr<Checkpointed> Checkpoint(CheckpointMode mode);
 
+  // Makes the statement that runs end early, as an error. The one method for other threads.
+  void Interrupt();
+
   int64_t LastInsertId() const;
   // Rows that the last INSERT, UPDATE or DELETE changed.
   int64_t ChangedRows() const;

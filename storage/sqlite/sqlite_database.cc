@@ -5,6 +5,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -12,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "storage/errors.h"
 #include "storage/sqlite/how_to_restore.h"
@@ -28,8 +30,6 @@ constexpr int64_t kLogBytes = int64_t{4} << 20;
 // Readers that never pause let the log grow to here; then the writer waits for them.
 constexpr int64_t kLogBytesMax = int64_t{64} << 20;
 constexpr int64_t kPageBytes = 4096;
-// A file larger than this is not checked whole before the store is used.
-constexpr int64_t kQuickCheckBytes = int64_t{64} << 20;
 // Without a write for this long the log is moved into the file.
 constexpr std::chrono::milliseconds kIdle(500);
 // A checkpoint that readers held up or that failed is tried again after this.
@@ -122,7 +122,7 @@ constexpr NetworkFileSystem kNetworkFileSystems[] = {
     {0x00C36400, "Ceph"}, {0x01021997, "9P"},  {0x0BD00BD0, "Lustre"},
 };
 
-absl::Status CheckFileSystem(const std::string& path) {
+absl::Status CheckFileSystem(const std::string& path, std::optional<uint32_t> magic) {
   const size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   struct statfs info;
@@ -130,8 +130,9 @@ absl::Status CheckFileSystem(const std::string& path) {
     return errors::StoreUnfit(
         absl::StrCat("cannot look at ", directory, ": ", std::strerror(errno)));
   }
+  const uint32_t found = magic.value_or(static_cast<uint32_t>(info.f_type));
   for (const NetworkFileSystem& network : kNetworkFileSystems) {
-    if (static_cast<uint32_t>(info.f_type) == network.magic) {
+    if (found == network.magic) {
       return errors::StoreUnfit(
           absl::StrCat(directory, " is on a network file system (", network.name,
                        "), where SQLite's locks do not hold: use a local disk, or PostgreSQL"));
@@ -139,6 +140,30 @@ absl::Status CheckFileSystem(const std::string& path) {
   }
   return absl::OkStatus();
 }
+
+// How long a write-ahead log was not moved into the file.
+class HeldLog {
+ public:
+  explicit HeldLog(absl::Duration patience) : patience_(patience) {}
+
+  // After a checkpoint; what is to be told of it.
+  std::optional<AlarmState> After(bool complete) {
+    if (complete) {
+      since_ = absl::InfiniteFuture();
+      return std::exchange(raised_, false) ? std::optional(AlarmState::kOver) : std::nullopt;
+    }
+    const absl::Time now = SystemClock().Monotonic();
+    since_ = std::min(since_, now);
+    if (raised_ || now - since_ < patience_) return std::nullopt;
+    raised_ = true;
+    return AlarmState::kRaised;
+  }
+
+ private:
+  const absl::Duration patience_;
+  absl::Time since_ = absl::InfiniteFuture();
+  bool raised_ = false;
+};
 
 // Makes the file, empty and for the owner only, unless it is there.
 absl::Status MakeFile(const std::string& path) {
@@ -232,14 +257,15 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Optio
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(options));
   const std::string& path = options.path;
   if (!database->in_memory()) {
-    SB_RETURN_IF_ERROR(CheckFileSystem(path));
+    SB_RETURN_IF_ERROR(CheckFileSystem(path, options.file_system_magic));
     SB_RETURN_IF_ERROR(MakeFile(path));
   }
   SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,
                       database->OpenConnection(Access::kReadWrite));
   std::vector<std::unique_ptr<SqliteConnection>> readers;
+  const bool check_beside = !database->in_memory() && FileBytes(path) > options.quick_check_bytes;
   if (!database->in_memory()) {
-    if (FileBytes(path) < kQuickCheckBytes) SB_RETURN_IF_ERROR(CheckWhole(writer.get(), path));
+    if (!check_beside) SB_RETURN_IF_ERROR(CheckWhole(writer.get(), path));
     for (int i = 0; i < options.readers; ++i) {
       SB_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> reader,
                           database->OpenConnection(Access::kQueryOnly));
@@ -257,6 +283,8 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Optio
   if (!database->in_memory()) {
     database->checkpointer_ = std::thread([self = database.get()] { self->CheckpointLoop(); });
   }
+  if (check_beside)
+    database->checker_ = std::thread([self = database.get()] { self->CheckBeside(); });
   return database;
 }
 
@@ -361,7 +389,34 @@ void SqliteDatabase::MakeReadOnly(absl::Status why) {
   read_only_ = std::move(why);
 }
 
+void SqliteDatabase::CheckBeside() {
+  const absl::StatusOr<std::unique_ptr<SqliteConnection>> connection =
+      OpenConnection(Access::kQueryOnly);
+  absl::Status checked = connection.status();
+  if (connection.ok()) {
+    {
+      MutexLock lock(&mu_);
+      if (closing_) return;
+      checking_ = connection->get();
+    }
+    checked = CheckWhole(connection->get(), options_.path);
+  }
+  {
+    MutexLock lock(&mu_);
+    checking_ = nullptr;
+    if (closing_) return;
+    damaged_ = damaged_ || absl::IsDataLoss(checked);
+  }
+  if (!checked.ok()) {
+    Tell(AlarmState::kRaised,
+         absl::IsDataLoss(checked)
+             ? absl::StrCat(checked.message(), "; it is read-only from now on")
+             : absl::StrCat(options_.path, " could not be checked: ", checked.message()));
+  }
+}
+
 void SqliteDatabase::CheckpointLoop() {
+  HeldLog held(options_.checkpoint_patience);
   mu_.Lock();
   while (!closing_) {
     if (log_frames_ == 0 || writer_failed_ || damaged_) {
@@ -385,6 +440,12 @@ void SqliteDatabase::CheckpointLoop() {
     mu_.Unlock();
     const absl::StatusOr<SqliteConnection::Checkpointed> done = connection->Checkpoint(mode);
     Return(connection);
+    if (const auto state = held.After(done.ok() && done->complete); state.has_value()) {
+      Tell(*state,
+           absl::StrCat(options_.path, "-wal grows: it could not be moved into the file for ",
+                        absl::FormatDuration(options_.checkpoint_patience), " (",
+                        done.ok() ? "somebody reads all the time" : done.status().message(), ")"));
+    }
     mu_.Lock();
     if (done.ok() && done->complete) {
       log_frames_ = 0;
@@ -414,11 +475,13 @@ void SqliteDatabase::Close() {
     closing_ = true;
     returned_.SignalAll();
     checkpoint_due_.SignalAll();
+    if (checking_ != nullptr) checking_->Interrupt();
     while (writer_out_ || idle_readers_.size() != readers_.size()) returned_.Wait(&mu_);
     if (closed_) return;
     closed_ = true;
   }
   if (checkpointer_.joinable()) checkpointer_.join();
+  if (checker_.joinable()) checker_.join();
   MutexLock lock(&mu_);
   idle_readers_.clear();
   readers_.clear();

@@ -2,13 +2,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "base/mutex.h"
+#include "storage/alarm.h"
 #include "storage/sql.h"
 #include "storage/sqlite/sqlite_connection.h"
 
@@ -30,11 +34,19 @@ class SqliteDatabase {
     int readers = 2;         // connections that read, for a file
     Durability durability = Durability::kFull;
     StatementObserver observer;
+    AlarmObserver alarm;
+    // A larger file is checked whole beside the work on it, which begins at once.
+    int64_t quick_check_bytes = int64_t{64} << 20;
+    // A write-ahead log that could not be moved into the file for so long is an alarm.
+    absl::Duration checkpoint_patience = absl::Seconds(30);
+    // In the place of what statfs says the file system is: for tests.
+    std::optional<uint32_t> file_system_magic;
   };
 
   // Opens the file, which is made when missing, with mode 0600; the directory must exist. Every
-  // setting that durability or safety rests on is made and then read back; a file under 64 MiB is
-  // checked whole.
+  // setting that durability or safety rests on is made and then read back. A file of up to
+  // `quick_check_bytes` is checked whole before this returns; damage that is found in a larger one
+  // afterwards makes it read-only and is an alarm.
   //   kFailedPrecondition  a network file system, a SQLite with the WAL-reset bug, a setting that
   //                        did not take, a file of another program, no permission
   //   kDataLoss            the file is damaged or no database
@@ -111,6 +123,11 @@ class SqliteDatabase {
   // Moves what was committed into the file, when nobody writes or the log has grown: runs until
   // Close.
   void CheckpointLoop() SB_EXCLUDES(mu_);
+  // Checks the file whole, on a connection of its own, which Close interrupts.
+  void CheckBeside() SB_EXCLUDES(mu_);
+  void Tell(AlarmState state, absl::string_view text) const {
+    if (options_.alarm) options_.alarm(state, text);
+  }
 
   const Options options_;
 
@@ -134,7 +151,11 @@ class SqliteDatabase {
   // Times the writer came back with something written.
   int64_t writes_ SB_GUARDED_BY(mu_) = 0;
 
+  // Null but while the file is checked beside the work on it.
+  SqliteConnection* checking_ SB_GUARDED_BY(mu_) = nullptr;
+
   std::thread checkpointer_;
+  std::thread checker_;
 };
 
 }  // namespace signalbox

@@ -72,7 +72,8 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDirectory::OpenFile(const 
   SqliteDatabase::Options file = {.application_id = area.application_id,
                                   .readers = options_.readers,
                                   .durability = area.durability,
-                                  .observer = options_.observer};
+                                  .observer = options_.observer,
+                                  .alarm = options_.alarm};
   if (in_memory()) return SqliteDatabase::Open(file);
   file.path = PathOf(area, options_.directory);
   absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(file);
@@ -134,6 +135,14 @@ absl::Status SqliteDirectory::BackUpOnce() {
                                     .now = now}));
   notes_.push_back(
       absl::StrCat("the store was backed up before its migration, to ", backup.directory));
+  const absl::StatusOr<std::vector<std::string>> pruned =
+      PruneBackupsBeforeMigration(options_.directory);
+  if (!pruned.ok()) {
+    notes_.emplace_back(pruned.status().message());
+    return absl::OkStatus();
+  }
+  for (const std::string& old : *pruned)
+    notes_.push_back(absl::StrCat("an older backup before a migration was removed: ", old));
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "storage/alarm.h"
 #include "storage/migrator/migration_policy.h"
 #include "storage/sql.h"
 #include "storage/sqlite/directory_lock.h"
@@ -30,11 +31,13 @@ class SqliteDirectory : public std::enable_shared_from_this<SqliteDirectory> {
     // A file elsewhere that exists only where a store was: the last-good file. "" for none.
     std::string witness;
     StatementObserver observer;
+    AlarmObserver alarm;
   };
 
   // Takes the directory's lock, opens and checks the files, and brings their schemas up to date or
   // refuses, as `migrate` says. Before a file with a schema is migrated, all are backed up into
-  // DIRECTORY/backups, and the backup is verified.
+  // DIRECTORY/backups, and the backup is verified; of such backups the newest
+  // kBackupsBeforeMigration stay.
   //   kFailedPrecondition  another process has the directory (with its pid); config.db is missing
   //                        or empty beside what belongs to it; a file is another program's; a
   //                        schema is another's or too new, or a migration is pending and `migrate`

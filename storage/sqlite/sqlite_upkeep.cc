@@ -109,7 +109,10 @@ absl::StatusOr<Backup> SqliteUpkeep::BackUp(const std::string& directory) {
 }
 
 absl::StatusOr<Backup> SqliteUpkeep::BackUpBeforeMigration() {
-  return BackUp(BackupBeforeMigration(directory_, clock_->Now()));
+  SB_ASSIGN_OR_RETURN(Backup backup, BackUp(BackupBeforeMigration(directory_, clock_->Now())));
+  // What cannot be removed takes room, and no more.
+  PruneBackupsBeforeMigration(directory_).status().IgnoreError();
+  return backup;
 }
 
 std::vector<AreaSchema> SqliteUpkeep::Schemas() {

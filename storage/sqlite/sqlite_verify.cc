@@ -32,6 +32,7 @@ constexpr Sql kApplicationId = {"application_id", "PRAGMA application_id"};
 constexpr Sql kTableCount = {"table_count", "SELECT count(*) FROM sqlite_schema"};
 constexpr Sql kIntegrity = {"integrity_check", "PRAGMA integrity_check(20)"};
 constexpr Sql kForeignKeys = {"foreign_key_check", "PRAGMA foreign_key_check"};
+constexpr Sql kCountSealed = {"count_sealed", "SELECT count(*) FROM body WHERE key_id IS NOT NULL"};
 constexpr Sql kHasRevisions = {"has_revisions", "SELECT count(*) FROM revision"};
 // A resource at the head is what the last revision made that changed it.
 constexpr Sql kHeadWithoutHistory = {
@@ -128,6 +129,7 @@ class FileCheck {
     verification_->head = head->head;
     SB_ASSIGN_OR_RETURN(const std::vector<KeyId> keys, ReadKeyIds(connection_));
     for (const KeyId& key : keys) verification_->key_ids.push_back(key.Hex());
+    SB_ASSIGN_OR_RETURN(verification_->unopened, Number(connection_, kCountSealed));
     SB_RETURN_IF_ERROR(Note(CheckChain(connection_, *head, std::numeric_limits<int64_t>::max()),
                             path_, verification_));
     SB_RETURN_IF_ERROR(Note(Records(*head), path_, verification_));

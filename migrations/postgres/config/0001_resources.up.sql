@@ -10,10 +10,7 @@ CREATE TABLE config.head (
   control_seq BIGINT NOT NULL DEFAULT 0,      -- of the last entry of control_log
   outbox_seq BIGINT NOT NULL DEFAULT 0,       -- of the last row ever added to outbox
   oldest_revision BIGINT NOT NULL DEFAULT 1,  -- the oldest one whose changes are kept
-  oldest_digest BYTEA NOT NULL CHECK (length(oldest_digest) = 32),  -- of the chain just below it
-  state TEXT COLLATE "C" NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'moving', 'moved', 'following')),
-  min_reader INTEGER NOT NULL DEFAULT 1,      -- the oldest schema version that may read ...
-  min_writer INTEGER NOT NULL DEFAULT 1       -- ... and write here
+  oldest_digest BYTEA NOT NULL CHECK (length(oldest_digest) = 32)   -- of the chain just below it
 ) WITH (fillfactor = 10);                     -- a new version of the row at each commit, in the same page
 
 CREATE TABLE config.body (

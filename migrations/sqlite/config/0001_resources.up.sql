@@ -12,10 +12,7 @@ CREATE TABLE head (
   control_seq INTEGER NOT NULL DEFAULT 0,      -- of the last entry of control_log
   outbox_seq INTEGER NOT NULL DEFAULT 0,       -- of the last row ever added to outbox
   oldest_revision INTEGER NOT NULL DEFAULT 1,  -- the oldest one whose changes are kept
-  oldest_digest BLOB NOT NULL CHECK (length(oldest_digest) = 32),  -- of the chain just below it
-  state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'moving', 'moved', 'following')),
-  min_reader INTEGER NOT NULL DEFAULT 1,       -- the oldest schema version that may read ...
-  min_writer INTEGER NOT NULL DEFAULT 1        -- ... and write here
+  oldest_digest BLOB NOT NULL CHECK (length(oldest_digest) = 32)   -- of the chain just below it
 ) STRICT;
 
 CREATE TABLE body (

@@ -8,10 +8,12 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/check.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -366,6 +368,34 @@ TEST_CASE("who looks after a store has it alone") {
         store.path() + "/backups/before-migration-20010909T014640.000Z");
   CHECK(SqliteUpkeep::Open(store.Join("nowhere"), "test", &clock).status().code() ==
         absl::StatusCode::kNotFound);
+}
+
+TEST_CASE("of the backups before migrations the newest stay, and nothing else goes") {
+  Store store;
+  testing::FakeClock clock;
+  const auto upkeep = SqliteUpkeep::Open(store.path(), "test", &clock);
+  REQUIRE(upkeep.ok());
+  const std::string backups = store.path() + "/backups";
+  std::filesystem::create_directories(backups + "/before-migration-of-mine");
+  std::vector<std::string> made;
+  for (size_t i = 0; i < kBackupsBeforeMigration + 2; ++i) {
+    made.push_back((*upkeep)->BackUpBeforeMigration()->directory);
+    clock.Advance(absl::Hours(1));
+  }
+  for (size_t i = 0; i < made.size(); ++i) CHECK(std::filesystem::exists(made[i]) == (i >= 2));
+  CHECK(std::filesystem::exists(backups + "/before-migration-of-mine"));
+  CHECK(VerifySqliteBackup(made.back())->sound());
+}
+
+TEST_CASE("sealed bodies that were not opened are counted") {
+  Store store;
+  MustCommit(*store.Open(),
+             Changes({{.key = {"default", "secret", "s"}, .record = {.body = "hush"}}}));
+  const auto verified = VerifySqliteStore(store.path());
+  REQUIRE(verified.ok());
+  CHECK(verified->sound());
+  CHECK(verified->unopened == 1);
+  CHECK(verified->key_ids.size() == 1);
 }
 
 TEST_CASE("schemas go down and up again, area by area, without a daemon") {

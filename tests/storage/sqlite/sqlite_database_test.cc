@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <cstdint>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -12,7 +13,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
+#include "storage/alarm.h"
 #include "storage/sqlite/sqlite_connection.h"
 #include "tests/testing/temp_dir.h"
 
@@ -168,6 +172,106 @@ TEST_CASE("in memory one connection does everything, for one user at a time") {
   }
   CHECK(Read(*database->Reader(), "SELECT count(*) FROM t") == "1");
   CHECK(database->SizeBytes().value() > 1'000'000);
+}
+
+TEST_CASE("a network file system is refused") {
+  testing::TempDir directory;
+  const auto open = [&](uint32_t magic) {
+    return SqliteDatabase::Open(
+               {.path = directory.Join("f.db"), .application_id = 7, .file_system_magic = magic})
+        .status();
+  };
+  for (const uint32_t magic : {0x6969u, 0xFF534D42u, 0xFE534D42u, 0x01021997u}) {
+    CHECK(open(magic).code() == absl::StatusCode::kFailedPrecondition);
+  }
+  CHECK_THAT(std::string(open(0x6969).message()),
+             Catch::Contains("is on a network file system (NFS)"));
+  CHECK(BytesOf(directory.Join("f.db")) == -1);
+  CHECK(open(0xEF53).ok());  // ext4
+}
+
+// What was raised and is over, as it came.
+class Alarms {
+ public:
+  AlarmObserver Observer() {
+    return [this](AlarmState state, absl::string_view text) {
+      MutexLock lock(&mu_);
+      told_.emplace_back(state, std::string(text));
+      changed_.SignalAll();
+    };
+  }
+  // Waits until so many were told.
+  std::vector<std::pair<AlarmState, std::string>> Wait(size_t count) {
+    MutexLock lock(&mu_);
+    while (told_.size() < count) changed_.Wait(&mu_);
+    return told_;
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  std::vector<std::pair<AlarmState, std::string>> told_ SB_GUARDED_BY(mu_);
+};
+
+TEST_CASE("a large file is checked beside the work on it, and its damage is an alarm") {
+  testing::TempDir directory;
+  const std::string path = directory.Join("f.db");
+  {
+    const auto database = MustOpen(path);
+    const auto writer = database->Writer();
+    REQUIRE(writer->get()->Execute(kMakeTable).ok());
+    REQUIRE(writer->get()->Execute(kInsert).ok());
+  }
+  Alarms alarms;
+  SqliteDatabase::Options options = {
+      .path = path, .application_id = 7, .alarm = alarms.Observer(), .quick_check_bytes = 1000};
+  {
+    const auto database = SqliteDatabase::Open(options);
+    REQUIRE(database.ok());
+    CHECK((*database)->Writer().ok());
+  }
+  {
+    // The page of the table's root.
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096);
+    file << std::string(100, '\xff');
+  }
+  // A smaller one is checked before.
+  CHECK(SqliteDatabase::Open({.path = path, .application_id = 7}).status().code() ==
+        absl::StatusCode::kDataLoss);
+  const auto database = SqliteDatabase::Open(options);
+  REQUIRE(database.ok());
+  const auto told = alarms.Wait(1);
+  CHECK(told[0].first == AlarmState::kRaised);
+  CHECK_THAT(told[0].second, Catch::Contains("quick_check") && Catch::Contains("read-only"));
+  CHECK((*database)->Writer().status().code() == absl::StatusCode::kDataLoss);
+  CHECK((*database)->Reader().ok());
+}
+
+TEST_CASE("a log that readers keep from being emptied is an alarm until it can be") {
+  testing::TempDir directory;
+  Alarms alarms;
+  const auto database = SqliteDatabase::Open({.path = directory.Join("f.db"),
+                                              .application_id = 7,
+                                              .alarm = alarms.Observer(),
+                                              .checkpoint_patience = absl::ZeroDuration()});
+  REQUIRE(database.ok());
+  const auto write = [&](const Sql& sql) {
+    const auto writer = (*database)->Writer();
+    REQUIRE(writer->get()->Execute(sql).ok());
+  };
+  write(kMakeTable);
+  {
+    const auto reader = (*database)->Reader();
+    auto transaction = SqliteTransaction::Begin(reader->get(), SqliteTransaction::Kind::kRead);
+    REQUIRE(transaction.ok());
+    CHECK(Read(*reader, "SELECT count(*) FROM t") == "0");
+    write(kInsert);
+    const auto told = alarms.Wait(1);
+    CHECK(told[0].first == AlarmState::kRaised);
+    CHECK_THAT(told[0].second, Catch::Contains("f.db-wal grows"));
+  }
+  CHECK(alarms.Wait(2)[1].first == AlarmState::kOver);
 }
 
 TEST_CASE("each statement is told by name, with the time it took") {
