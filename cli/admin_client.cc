@@ -25,6 +25,7 @@
 #include "server/rpc/status.h"
 #include "signalbox/admin/v1/config.grpc.pb.h"
 #include "signalbox/admin/v1/nodes.grpc.pb.h"
+#include "signalbox/admin/v1/revisions.grpc.pb.h"
 #include "signalbox/admin/v1/system.grpc.pb.h"
 
 namespace signalbox::cli {
@@ -70,6 +71,7 @@ struct AdminClient::Connection {
   std::string target;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<admin::v1::ConfigService::Stub> config;
+  std::unique_ptr<admin::v1::RevisionsService::Stub> revisions;
   std::unique_ptr<admin::v1::NodesService::Stub> nodes;
   std::unique_ptr<admin::v1::SystemService::Stub> system;
 
@@ -130,6 +132,7 @@ absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::str
   SB_RETURN_IF_ERROR(
       connection->Wait(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout)));
   connection->config = admin::v1::ConfigService::NewStub(connection->channel);
+  connection->revisions = admin::v1::RevisionsService::NewStub(connection->channel);
   connection->nodes = admin::v1::NodesService::NewStub(connection->channel);
   connection->system = admin::v1::SystemService::NewStub(connection->channel);
   return std::unique_ptr<AdminClient>(new AdminClient(std::move(connection), timeout));
@@ -152,19 +155,24 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminClient::Apply(
                            request, rest, Connection::WhenDown::kWait);
 }
 
-absl::StatusOr<admin::v1::Resource> AdminClient::Get(const admin::v1::ResourceName& name) {
+absl::StatusOr<admin::v1::Resource> AdminClient::Get(const admin::v1::ResourceName& name,
+                                                     admin::v1::View view) {
   admin::v1::GetRequest request;
+  request.set_view(view);
   *request.mutable_name() = name;
   return connection_->Call(connection_->config.get(), &admin::v1::ConfigService::Stub::Get, request,
                            timeout_, Connection::WhenDown::kFail);
 }
 
 absl::StatusOr<std::vector<admin::v1::Resource>> AdminClient::List(
-    const std::string& namespace_name, const std::string& kind) {
+    const std::string& namespace_name, const std::string& kind, const std::string& filter,
+    admin::v1::View view) {
   std::vector<admin::v1::Resource> resources;
   admin::v1::ListRequest request;
   request.set_namespace_(namespace_name);
   request.set_kind(kind);
+  request.set_filter(filter);
+  request.set_view(view);
   request.set_page_size(kPageSize);
   do {
     SB_ASSIGN_OR_RETURN(
@@ -176,6 +184,24 @@ absl::StatusOr<std::vector<admin::v1::Resource>> AdminClient::List(
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   return resources;
+}
+
+absl::StatusOr<std::vector<admin::v1::RevisionEntry>> AdminClient::ListRevisions(
+    const std::optional<admin::v1::ResourceName>& resource, int most) {
+  std::vector<admin::v1::RevisionEntry> revisions;
+  admin::v1::ListRevisionsRequest request;
+  if (resource.has_value()) *request.mutable_resource() = *resource;
+  do {
+    request.set_page_size(std::min(kPageSize, most - static_cast<int>(revisions.size())));
+    SB_ASSIGN_OR_RETURN(
+        admin::v1::ListRevisionsResponse page,
+        connection_->Call(connection_->revisions.get(), &admin::v1::RevisionsService::Stub::List,
+                          request, timeout_, Connection::WhenDown::kFail));
+    std::move(page.mutable_revisions()->begin(), page.mutable_revisions()->end(),
+              std::back_inserter(revisions));
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty() && static_cast<int>(revisions.size()) < most);
+  return revisions;
 }
 
 absl::StatusOr<AdminClient::Nodes> AdminClient::ListNodes(const std::string& id) {

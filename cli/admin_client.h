@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "cli/verb.h"
 #include "signalbox/admin/v1/config.pb.h"
 #include "signalbox/admin/v1/nodes.pb.h"
+#include "signalbox/admin/v1/revisions.pb.h"
 #include "signalbox/admin/v1/system.pb.h"
 
 namespace signalbox::cli {
@@ -37,10 +39,17 @@ class AdminClient {
   //   kUnavailable, kDeadlineExceeded  whether it was written is unknown
   absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request);
 
-  absl::StatusOr<admin::v1::Resource> Get(const admin::v1::ResourceName& name);
-  // Every resource of a namespace and kind, sorted.
+  absl::StatusOr<admin::v1::Resource> Get(const admin::v1::ResourceName& name,
+                                          admin::v1::View view = admin::v1::REDACTED);
+  // Every resource of a namespace and kind that `filter` (ListRequest.filter) lets through, sorted.
   absl::StatusOr<std::vector<admin::v1::Resource>> List(const std::string& namespace_name,
-                                                        const std::string& kind);
+                                                        const std::string& kind,
+                                                        const std::string& filter = "",
+                                                        admin::v1::View view = admin::v1::REDACTED);
+
+  // The newest revisions first, at most `most` (at least 1): all, or those that changed `resource`.
+  absl::StatusOr<std::vector<admin::v1::RevisionEntry>> ListRevisions(
+      const std::optional<admin::v1::ResourceName>& resource, int most);
 
   struct Nodes {
     std::vector<admin::v1::Node> nodes;

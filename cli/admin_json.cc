@@ -25,7 +25,23 @@ void SetTime(const char* key, bool present, const google::protobuf::Timestamp& t
   if (present) object->Set(key, Rfc3339(time));
 }
 
+Json ToJson(const admin::v1::RevisionInfo& info) {
+  Json object = Json::Object({{"revision", info.revision()}});
+  SetTime("time", info.has_time(), info.time(), &object);
+  object.Set("author", info.author());
+  object.Set("message", info.message());
+  object.Set("kind", info.kind());
+  object.Set("digest", info.digest());
+  return object;
+}
+
 }  // namespace
+
+Json ToJson(const admin::v1::RevisionEntry& entry) {
+  Json object = ToJson(entry.info());
+  if (entry.removed()) object.Set("removed", true);
+  return object;
+}
 
 Json ToJson(const admin::v1::Resource& resource) {
   Json object = Json::Object(
@@ -92,15 +108,7 @@ Json ToJson(const admin::v1::InfoResponse& info) {
   Json object = Json::Object({{"version", info.version()}, {"pid", info.pid()}});
   SetTime("started", info.has_started(), info.started(), &object);
   object.Set("store", store);
-  if (info.has_head()) {
-    Json head = Json::Object({{"revision", info.head().revision()}});
-    SetTime("time", info.head().has_time(), info.head().time(), &head);
-    head.Set("author", info.head().author());
-    head.Set("message", info.head().message());
-    head.Set("kind", info.head().kind());
-    head.Set("digest", info.head().digest());
-    object.Set("head", head);
-  }
+  if (info.has_head()) object.Set("head", ToJson(info.head()));
   object.Set("served_revision", info.served_revision());
   object.Set("xds_address", info.xds_address());
   object.Set("http_address", info.http_address());

@@ -8,6 +8,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "signalbox/admin/v1/config.pb.h"
 #include "signalbox/admin/v1/nodes.pb.h"
+#include "signalbox/admin/v1/revisions.pb.h"
 #include "signalbox/admin/v1/system.pb.h"
 
 namespace signalbox::cli {
@@ -18,6 +19,7 @@ namespace signalbox::cli {
 Json ToJson(const admin::v1::Resource& resource);
 Json ToJson(const admin::v1::Node& node);
 Json ToJson(const admin::v1::InfoResponse& info);
+Json ToJson(const admin::v1::RevisionEntry& entry);
 
 // Objects with their members sorted by name.
 Json ToJson(const google::protobuf::Struct& object);

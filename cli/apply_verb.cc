@@ -69,7 +69,11 @@ ExitCode Apply(Context& context, const Arguments& arguments) {
     return context.out->Fail(
         CommitFailure(request, AtManifests(response.status(), loaded.manifests)));
   }
-  context.out->Print(CommitReport(request, *response));
+  std::vector<FieldViolation> warnings;
+  for (const admin::v1::Warning& warning : response->warnings()) {
+    warnings.push_back(AtManifest({warning.field(), warning.message(), ""}, loaded.manifests));
+  }
+  PrintCommit(request, *response, warnings, context.out);
   return ExitCode::kDone;
 }
 

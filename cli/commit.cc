@@ -113,7 +113,8 @@ Failure CommitFailure(const admin::v1::ApplyRequest& request, const absl::Status
   return failure;
 }
 
-Report CommitReport(const admin::v1::ApplyRequest& request, const ApplyResponse& response) {
+void PrintCommit(const admin::v1::ApplyRequest& request, const ApplyResponse& response,
+                 const std::vector<FieldViolation>& warnings, Output* out) {
   Report report;
   report.kind = "ApplyResult";
   report.data = Json::Object({{"outcome", OutcomeName(response.outcome())},
@@ -123,6 +124,16 @@ Report CommitReport(const admin::v1::ApplyRequest& request, const ApplyResponse&
                               {"removed", response.removed()},
                               {"unchanged", response.unchanged()},
                               {"request_id", request.request_id()}});
+  if (!warnings.empty()) {
+    Json list = Json::Array();
+    for (const FieldViolation& warning : warnings) {
+      list.Append(Json::Object({{"source", warning.subject},
+                                {"field", warning.field},
+                                {"message", warning.description}}));
+      out->Warn(warning.ToString());
+    }
+    report.data.Set("warnings", std::move(list));
+  }
   report.text = Text(response);
   for (const admin::v1::Resource& resource : request.resources()) {
     report.names.push_back(ShortName(resource.kind(), resource.name()));
@@ -130,7 +141,7 @@ Report CommitReport(const admin::v1::ApplyRequest& request, const ApplyResponse&
   for (const admin::v1::ResourceName& name : request.removals()) {
     report.names.push_back(ShortName(name.kind(), name.name()));
   }
-  return report;
+  out->Print(report);
 }
 
 }  // namespace signalbox::cli

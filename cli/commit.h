@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/error_details.h"
 #include "cli/verb.h"
 #include "signalbox/admin/v1/config.pb.h"
 
@@ -29,8 +30,9 @@ absl::Status ReadCommitFlags(const Arguments& arguments, admin::v1::ApplyRequest
 // The error of a request, with its id where a retry with it is what helps.
 Failure CommitFailure(const admin::v1::ApplyRequest& request, const absl::Status& status);
 
-// What became of a request: the counts and the revision, for every format.
-Report CommitReport(const admin::v1::ApplyRequest& request,
-                    const admin::v1::ApplyResponse& response);
+// Prints what became of a request: the counts and the revision, for every format, and `warnings`,
+// each a line of talk too.
+void PrintCommit(const admin::v1::ApplyRequest& request, const admin::v1::ApplyResponse& response,
+                 const std::vector<FieldViolation>& warnings, Output* out);
 
 }  // namespace signalbox::cli

@@ -2,9 +2,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "base/error_details.h"
 #include "cli/admin_client.h"
 #include "cli/commit.h"
 
@@ -35,7 +37,10 @@ ExitCode Delete(Context& context, const Arguments& arguments) {
   if (!client.ok()) return context.out->Fail(AdminFailure(client.status()));
   const absl::StatusOr<admin::v1::ApplyResponse> response = (*client)->Apply(request);
   if (!response.ok()) return context.out->Fail(CommitFailure(request, response.status()));
-  context.out->Print(CommitReport(request, *response));
+  std::vector<FieldViolation> warnings;
+  for (const admin::v1::Warning& warning : response->warnings())
+    warnings.push_back({warning.field(), warning.message(), ""});
+  PrintCommit(request, *response, warnings, context.out);
   return ExitCode::kDone;
 }
 

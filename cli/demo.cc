@@ -35,6 +35,7 @@
 #include "cli/app.h"
 #include "cli/child_process.h"
 #include "cli/demo_http.h"
+#include "cli/find_envoy.h"
 #include "docs/demo_example.h"
 
 namespace signalbox::cli {
@@ -118,40 +119,6 @@ class TemporaryFolder {
   const std::string path_;
 };
 
-bool IsProgram(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path, error) && access(path.c_str(), X_OK) == 0;
-}
-
-// --envoy, else the first `envoy` on PATH, else the newest that the set-up installed.
-absl::StatusOr<std::string> FindEnvoy(const Arguments& arguments,
-                                      const std::map<std::string, std::string>& environment) {
-  if (const auto given = arguments.Value("envoy"); given.has_value()) {
-    if (IsProgram(*given)) return std::filesystem::absolute(*given).string();
-    return absl::NotFoundError(absl::StrCat("--envoy: there is no program ", *given));
-  }
-  const auto variable = [&](const char* name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? std::string() : found->second;
-  };
-  for (const absl::string_view folder : absl::StrSplit(variable("PATH"), ':', absl::SkipEmpty())) {
-    const std::string path = absl::StrCat(folder, "/envoy");
-    if (IsProgram(path)) return path;
-  }
-  std::string cache = variable("XDG_CACHE_HOME");
-  if (cache.empty()) cache = absl::StrCat(variable("HOME"), "/.cache");
-  std::string newest;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(cache + "/signalbox", error)) {
-    const std::string path = entry.path().string() + "/envoy";
-    if (absl::StartsWith(entry.path().filename().string(), "envoy-") && IsProgram(path))
-      newest = std::max(newest, path);
-  }
-  if (newest.empty())
-    return absl::NotFoundError("there is no Envoy on PATH nor in the cache folder");
-  return newest;
-}
-
 // The elements of what a verb printed with -o json; none when it is something else.
 std::vector<Json> DataList(const std::string& document) {
   const absl::StatusOr<Json> parsed = Json::Parse(document);
@@ -182,7 +149,7 @@ class Demo {
       : context_(context), arguments_(arguments), verbs_(std::move(verbs)) {}
 
   absl::Status Run() {
-    SB_ASSIGN_OR_RETURN(envoy_path_, FindEnvoy(*arguments_, *context_->environment));
+    SB_ASSIGN_OR_RETURN(envoy_path_, FindEnvoy(arguments_->Value("envoy"), *context_->environment));
     SB_ASSIGN_OR_RETURN(folder_, TemporaryFolder::Create());
     Write(absl::StrCat("Everything of this tour is in ", folder_->path(), " and ends with it.\n"));
     SB_RETURN_IF_ERROR(StartDaemon());

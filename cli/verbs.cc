@@ -6,6 +6,7 @@
 #include "cli/delete_verb.h"
 #include "cli/demo.h"
 #include "cli/get_verb.h"
+#include "cli/history_verb.h"
 #include "cli/nodes_verbs.h"
 #include "cli/status_verb.h"
 #include "cli/version_verb.h"
@@ -14,10 +15,19 @@ namespace signalbox::cli {
 
 std::vector<Verb> Verbs() {
   return {
-      GetVerb(),         ApplyVerb(),      DeleteVerb(),
-      StatusVerb(),      NodesVerb(),      NodesListVerb(),
-      NodesGetVerb(),    DemoVerb(&Verbs), BootstrapEnvoyVerb(),
-      ConfigCheckVerb(), ConfigShowVerb(), ConfigReferenceVerb(),
+      GetVerb(),
+      ApplyVerb(),
+      DeleteVerb(),
+      HistoryVerb(),
+      StatusVerb(),
+      NodesVerb(),
+      NodesListVerb(),
+      NodesGetVerb(),
+      DemoVerb(&Verbs),
+      BootstrapEnvoyVerb(),
+      ConfigCheckVerb(),
+      ConfigShowVerb(),
+      ConfigReferenceVerb(),
       VersionVerb(),
   };
 }

@@ -50,6 +50,8 @@ class Resolver {
     settings_.warm_timeout = Duration("xds.ordering.warm_timeout");
     settings_.hold_max = Duration("xds.ordering.hold_max");
     ResolveAdminSocket();
+    if (Text("validate.references") == "warn")
+      settings_.references = Settings::DanglingReferences::kWarn;
     settings_.log_level = log::ParseLevel(Text("log.level")).value_or(log::Level::kInfo);
     settings_.log_format = log::ParseFormat(Text("log.format")).value_or(log::Format::kAuto);
   }

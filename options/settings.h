@@ -42,6 +42,10 @@ struct Settings {
   std::string http_listen;
   bool http_insecure = false;
 
+  // What is done about a change that leaves something without what it names.
+  enum class DanglingReferences { kRefuse, kWarn };
+  DanglingReferences references = DanglingReferences::kRefuse;
+
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kAuto;
 

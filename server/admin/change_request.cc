@@ -18,7 +18,8 @@
 #include "server/admin/limits.h"
 #include "server/descriptors/field_path.h"
 #include "server/descriptors/json.h"
-#include "server/types/resource_type.h"
+#include "server/descriptors/key_material.h"
+#include "server/descriptors/kinds.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/model/resource.h"
@@ -53,6 +54,11 @@ class Reader {
  private:
   bool full() const { return violations_.size() >= limits::kMaxViolations; }
 
+  void Warn(std::string field, std::string description) {
+    if (change_.warnings.size() < limits::kMaxViolations)
+      change_.warnings.push_back({std::move(field), std::move(description), ""});
+  }
+
   void Fault(std::string field, std::string description) {
     if (!full()) violations_.push_back({std::move(field), std::move(description), ""});
   }
@@ -85,17 +91,17 @@ class Reader {
   }
 
   // What names a resource; null when it names none.
-  const ResourceType* ReadKey(const std::string& at, const std::string& namespace_name,
-                              const std::string& kind, const std::string& name, ResourceKey* key) {
+  const Kind* ReadKey(const std::string& at, const std::string& namespace_name,
+                      const std::string& kind, const std::string& name, ResourceKey* key) {
     const size_t before = violations_.size();
     *key = {namespace_name.empty() ? std::string(kDefaultNamespace) : namespace_name, kind, name};
     if (key->namespace_name != kDefaultNamespace) {
       Fault(absl::StrCat(at, ".namespace"), errors::UnknownNamespace(namespace_name));
     }
-    const ResourceType* type = registry_.FindByShortName(kind);
+    const Kind* const type = FindKind(kind);
     if (type == nullptr) {
       Fault(absl::StrCat(at, ".kind"),
-            kind.empty() ? errors::Missing() : errors::UnknownKind(kind, registry_.short_names()));
+            kind.empty() ? errors::Missing() : errors::UnknownKind(kind, KindNames()));
     }
     if (name.empty()) {
       Fault(absl::StrCat(at, ".name"), errors::Missing());
@@ -114,7 +120,7 @@ class Reader {
 
   absl::Status ReadResource(const std::string& at, const admin::v1::Resource& resource) {
     Upsert upsert;
-    const ResourceType* type =
+    const Kind* const type =
         ReadKey(at, resource.namespace_(), resource.kind(), resource.name(), &upsert.key);
     const size_t before = violations_.size();
     upsert.record.labels = {resource.labels().begin(), resource.labels().end()};
@@ -138,12 +144,14 @@ class Reader {
       }
     }
     if (type == nullptr) return absl::OkStatus();
+    if (registry_.FindByShortName(type->name) == nullptr)
+      Warn(absl::StrCat(at, ".kind"), errors::KindNotServed(type->name));
     SB_RETURN_IF_ERROR(ReadSpec(absl::StrCat(at, ".spec"), *type, resource, &upsert.record.body));
     if (violations_.size() == before) change_.changes.upserts.push_back(std::move(upsert));
     return absl::OkStatus();
   }
 
-  absl::Status ReadSpec(const std::string& at, const ResourceType& type,
+  absl::Status ReadSpec(const std::string& at, const Kind& type,
                         const admin::v1::Resource& resource, std::string* body) {
     if (!resource.has_spec()) {
       Fault(at, errors::Missing());
@@ -151,14 +159,22 @@ class Reader {
     }
     std::vector<FieldError> problems;
     const absl::StatusOr<std::unique_ptr<google::protobuf::Message>> read = MessageFromJson(
-        descriptors_, descriptors_.FindMessage(type.message_name()), resource.spec(), &problems);
+        descriptors_, descriptors_.FindMessage(type.message_name), resource.spec(), &problems);
     for (const FieldError& problem : problems) {
-      Fault(problem.path.empty() ? at : absl::StrCat(at, ".", problem.path), problem.description);
+      // What is logged of a refused secret must not hold it.
+      Fault(problem.path.empty() ? at : absl::StrCat(at, ".", problem.path),
+            type.secret ? errors::WithoutQuoted(problem.description) : problem.description);
     }
-    if (!read.ok()) return problems.empty() ? read.status() : absl::OkStatus();
+    if (!read.ok() && problems.empty())
+      return type.secret
+                 ? absl::InvalidArgumentError(errors::WithoutQuoted(read.status().message()))
+                 : read.status();
+    if (!read.ok()) return absl::OkStatus();
     const std::unique_ptr<google::protobuf::Message>& message = *read;
 
-    const absl::string_view name_field = type.name_field();
+    CheckKeyMaterial(at, type, *message);
+
+    const absl::string_view name_field = type.name_field;
     const google::protobuf::FieldDescriptor* field =
         message->GetDescriptor()->FindFieldByName(std::string(name_field));
     const std::string in_spec = message->GetReflection()->GetString(*message, field);
@@ -173,6 +189,18 @@ class Reader {
                              limits::kMaxBodyBytes));
     }
     return absl::OkStatus();
+  }
+
+  void CheckKeyMaterial(const std::string& at, const Kind& type,
+                        const google::protobuf::Message& message) {
+    for (const KeyMaterial& key : FindKeyMaterial(descriptors_, message, limits::kMaxViolations)) {
+      const std::string field = absl::StrCat(at, ".", key.path);
+      if (key.redacted) {
+        Fault(field, errors::RedactedValue());
+      } else if (!type.secret) {
+        Warn(field, errors::KeyMaterialNotSealed());
+      }
+    }
   }
 
   void ReadRemoval(const std::string& at, const admin::v1::ResourceName& name) {
@@ -201,6 +229,11 @@ absl::StatusOr<Change> ReadChange(const Descriptors& descriptors, const TypeRegi
 absl::Status AtRequestPaths(absl::Status status, const ChangeSet& changes) {
   std::vector<FieldViolation> violations = ViolationsOf(status);
   if (violations.empty()) return status;
+  return WithViolations(std::move(status), AtRequestPaths(std::move(violations), changes));
+}
+
+std::vector<FieldViolation> AtRequestPaths(std::vector<FieldViolation> violations,
+                                           const ChangeSet& changes) {
   std::map<std::string, std::string> paths;
   for (size_t i = 0; i < changes.upserts.size(); ++i) {
     paths[changes.upserts[i].key.ToString()] = absl::StrCat("resources[", i, "]");
@@ -221,7 +254,7 @@ absl::Status AtRequestPaths(absl::Status status, const ChangeSet& changes) {
     }
     violation.subject = "";
   }
-  return WithViolations(std::move(status), violations);
+  return violations;
 }
 
 }  // namespace signalbox

@@ -1,6 +1,7 @@
 #include "server/admin/config.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +16,9 @@
 #include "server/admin/etag.h"
 #include "server/admin/limits.h"
 #include "server/admin/page_token.h"
+#include "server/admin/resource_filter.h"
 #include "server/descriptors/json.h"
+#include "server/descriptors/key_material.h"
 #include "storage/errors.h"
 
 namespace signalbox {
@@ -42,6 +45,15 @@ admin::v1::ApplyResponse ToResponse(const Committed& committed) {
   return response;
 }
 
+void AddWarnings(const std::vector<FieldViolation>& warnings, admin::v1::ApplyResponse* response) {
+  for (const FieldViolation& warning : warnings) {
+    if (static_cast<size_t>(response->warnings_size()) == limits::kMaxViolations) return;
+    admin::v1::Warning* const out = response->add_warnings();
+    out->set_field(warning.field);
+    out->set_message(warning.description);
+  }
+}
+
 // The resource in a sorted list, or null.
 const Resource* Find(const HeadState& state, const ResourceKey& key) {
   const auto at = std::lower_bound(
@@ -63,6 +75,9 @@ absl::Status CheckPreconditions(const HeadState& state, const Preconditions& pre
   return absl::OkStatus();
 }
 
+// As page tokens have it.
+std::string EpochText(uint64_t epoch) { return absl::StrFormat("%016x", epoch); }
+
 absl::Status CheckNamespace(absl::string_view field, absl::string_view name) {
   if (name.empty() || name == kDefaultNamespace) return absl::OkStatus();
   return InvalidFields({{std::string(field), errors::UnknownNamespace(name), ""}});
@@ -72,13 +87,14 @@ absl::Status CheckNamespace(absl::string_view field, absl::string_view name) {
 
 ConfigHandler::ConfigHandler(ResourceStore* store, const Descriptors* descriptors,
                              const TypeRegistry* registry, JudgeSource judges, Admit admit,
-                             Applied applied)
+                             Applied applied, Audit audit)
     : store_(store),
       descriptors_(descriptors),
       registry_(registry),
       judges_(std::move(judges)),
       admit_(std::move(admit)),
-      applied_(std::move(applied)) {}
+      applied_(std::move(applied)),
+      audit_(std::move(audit)) {}
 
 absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Apply(
     const admin::v1::ApplyRequest& request, const Caller& caller) {
@@ -99,13 +115,24 @@ absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::JudgeAndCommit(
   if (judging.epoch != head.epoch) return errors::NotLoadedYet();
   SB_RETURN_IF_ERROR(
       AtRequestPaths(judging.judge->Check(judging.judged_on, {}, change.changes), change.changes));
-  if (request.validate_only()) return Validate(change.changes, change.preconditions, judging);
+  if (judging.warnings) {
+    for (FieldViolation& warning : AtRequestPaths(judging.warnings(change.changes), change.changes))
+      change.warnings.push_back(std::move(warning));
+  }
+  if (request.validate_only()) {
+    SB_ASSIGN_OR_RETURN(admin::v1::ApplyResponse response,
+                        Validate(change.changes, change.preconditions, judging));
+    AddWarnings(change.warnings, &response);
+    return response;
+  }
   if (admit_) SB_RETURN_IF_ERROR(admit_());
   if (caller.gone && caller.gone()) return errors::CallerGone();
   absl::StatusOr<Committed> committed =
       store_->Commit(change.changes, judging.judged_on, *judging.judge, change.preconditions);
   if (!committed.ok()) return AtRequestPaths(committed.status(), change.changes);
-  return ToResponse(*committed);
+  admin::v1::ApplyResponse response = ToResponse(*committed);
+  AddWarnings(change.warnings, &response);
+  return response;
 }
 
 absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Validate(const ChangeSet& changes,
@@ -119,7 +146,7 @@ absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Validate(const ChangeSet
     const Resource* known = Find(state, upsert.key);
     if (known == nullptr) {
       ++would_be.created;
-    } else if (known->record_hash != upsert.record.Hash()) {
+    } else if (*known->record != upsert.record) {
       ++would_be.updated;
     } else {
       ++would_be.unchanged;
@@ -140,67 +167,88 @@ absl::StatusOr<admin::v1::Resource> ConfigHandler::Get(const admin::v1::GetReque
   ResourceKey key{name.namespace_().empty() ? std::string(kDefaultNamespace) : name.namespace_(),
                   name.kind(), name.name()};
   SB_RETURN_IF_ERROR(CheckNamespace("name.namespace", key.namespace_name));
-  if (registry_->FindByShortName(key.type) == nullptr) {
-    return InvalidFields(
-        {{"name.kind", errors::UnknownKind(key.type, registry_->short_names()), ""}});
-  }
+  if (FindKind(key.type) == nullptr)
+    return InvalidFields({{"name.kind", errors::UnknownKind(key.type, KindNames()), ""}});
   if (key.name.empty()) return InvalidFields({{"name.name", errors::Missing(), ""}});
   SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
   SB_ASSIGN_OR_RETURN(const Resource resource, store_->Get(key));
-  return Render(resource, head.epoch);
+  if (request.view() == admin::v1::FULL) SB_RETURN_IF_ERROR(AuditReads({&resource, 1}, caller));
+  return Render(resource, head.epoch, request.view());
 }
 
 absl::StatusOr<admin::v1::ListResponse> ConfigHandler::List(const admin::v1::ListRequest& request,
                                                             const Caller& caller) {
   SB_ASSIGN_OR_RETURN(const int page_size, PageSize(request.page_size()));
-  SB_RETURN_IF_ERROR(CheckNamespace("namespace", request.namespace_()));
-  if (!request.kind().empty() && registry_->FindByShortName(request.kind()) == nullptr) {
-    return InvalidFields(
-        {{"kind", errors::UnknownKind(request.kind(), registry_->short_names()), ""}});
-  }
-  const std::vector<std::string> list = {"resources", request.namespace_(), request.kind()};
-  ResourceKey last;
-  SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
-  const std::string epoch = absl::StrFormat("%016x", head.epoch);
+  SB_ASSIGN_OR_RETURN(const ResourceFilter filter, ReadResourceFilter(request));
+  std::vector<std::string> list = PartsOf(filter);
+  list.insert(list.begin(), "resources");
+  std::optional<std::string> of_epoch;
+  std::optional<ResourceKey> after;
   if (!request.page_token().empty()) {
     SB_ASSIGN_OR_RETURN(std::vector<std::string> position,
                         ParsePageToken(request.page_token(), list, 4));
-    if (position[0] != epoch) return errors::StoreRestored();
-    last = {position[1], position[2], position[3]};
+    of_epoch = std::move(position[0]);
+    after = {std::move(position[1]), std::move(position[2]), std::move(position[3])};
   }
 
-  SB_ASSIGN_OR_RETURN(const std::shared_ptr<const HeadState> state, StateAt(head));
   admin::v1::ListResponse response;
-  response.set_revision(state->head.revision.number);
   size_t bytes = 0;
-  auto at = std::upper_bound(
-      state->resources.begin(), state->resources.end(), last,
-      [](const ResourceKey& key, const Resource& resource) { return key < resource.key; });
-  for (; at != state->resources.end(); ++at) {
-    if (!request.namespace_().empty() && at->key.namespace_name != request.namespace_()) continue;
-    if (!request.kind().empty() && at->key.type != request.kind()) continue;
-    if (response.resources_size() == page_size || bytes >= limits::kMaxPageBytes) {
-      response.set_next_page_token(
-          MakePageToken(list, {epoch, last.namespace_name, last.type, last.name}));
-      return response;
+  std::optional<Head> head;
+  do {
+    const int wanted = std::min(page_size - response.resources_size(), limits::kListReadAtOnce);
+    SB_ASSIGN_OR_RETURN(const ResourcePage read, store_->List(filter, after, wanted));
+    if (!head.has_value()) {
+      head = read.head;
+      if (of_epoch.has_value() && *of_epoch != EpochText(head->epoch))
+        return errors::StoreRestored();
     }
-    *response.add_resources() = Render(*at, state->head.epoch);
-    bytes += response.resources(response.resources_size() - 1).ByteSizeLong();
-    last = at->key;
+    // A page is of one head: what has changed meanwhile is for the next one.
+    if (read.head != *head) break;
+    if (request.view() == admin::v1::FULL) SB_RETURN_IF_ERROR(AuditReads(read.resources, caller));
+    for (const Resource& resource : read.resources) {
+      if (bytes >= limits::kMaxPageBytes) break;
+      *response.add_resources() = Render(resource, head->epoch, request.view());
+      bytes += response.resources(response.resources_size() - 1).ByteSizeLong();
+      after = resource.key;
+    }
+    if (read.resources.empty() || after == read.resources.back().key) after = read.next_after;
+  } while (after.has_value() && response.resources_size() < page_size &&
+           bytes < limits::kMaxPageBytes);
+  response.set_revision(head->revision.number);
+  if (after.has_value()) {
+    response.set_next_page_token(MakePageToken(
+        list, {EpochText(head->epoch), after->namespace_name, after->type, after->name}));
   }
-  Forget(state);
   return response;
 }
 
-absl::StatusOr<google::protobuf::Struct> ConfigHandler::SpecOf(const ResourceType& type,
-                                                               const Record& record) const {
+// One event for each secret, before any of them is shown.
+absl::Status ConfigHandler::AuditReads(absl::Span<const Resource> resources, const Caller& caller) {
+  for (const Resource& resource : resources) {
+    const Kind* const kind = FindKind(resource.key.type);
+    if (kind == nullptr || !kind->secret) continue;
+    if (!audit_) return errors::ReadsNotAudited();
+    SB_RETURN_IF_ERROR(audit_({.principal = caller.author,
+                               .action = "read secret",
+                               .resource = resource.key.ToString(),
+                               .revision = resource.changed_in,
+                               .source = caller.source}));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<google::protobuf::Struct> ConfigHandler::SpecOf(const Kind& kind,
+                                                               const Record& record,
+                                                               admin::v1::View view) const {
   SB_ASSIGN_OR_RETURN(
       const std::unique_ptr<google::protobuf::Message> message,
-      descriptors_->Parse(descriptors_->FindMessage(type.message_name()), record.body));
+      descriptors_->Parse(descriptors_->FindMessage(kind.message_name), record.body));
+  if (kind.secret && view != admin::v1::FULL) RedactKeyMaterial(*descriptors_, message.get());
   return MessageToJson(*descriptors_, *message);
 }
 
-admin::v1::Resource ConfigHandler::Render(const Resource& resource, uint64_t epoch) const {
+admin::v1::Resource ConfigHandler::Render(const Resource& resource, uint64_t epoch,
+                                          admin::v1::View view) const {
   const Record& record = *resource.record;
   admin::v1::Resource out;
   out.set_namespace_(resource.key.namespace_name);
@@ -213,39 +261,21 @@ admin::v1::Resource ConfigHandler::Render(const Resource& resource, uint64_t epo
   out.set_source(record.source);
   out.set_etag(MakeEtag(epoch, resource.changed_in));
   out.set_revision(resource.changed_in.number);
-  const ResourceType* type = registry_->FindByShortName(resource.key.type);
+  const Kind* const kind = FindKind(resource.key.type);
   // Written by a newer version, perhaps: the rest is still worth showing.
-  if (type == nullptr) {
-    out.set_problem(errors::UnknownKind(resource.key.type, registry_->short_names()));
+  if (kind == nullptr) {
+    out.set_problem(errors::UnknownKind(resource.key.type, KindNames()));
     return out;
   }
-  absl::StatusOr<google::protobuf::Struct> spec = SpecOf(*type, record);
+  absl::StatusOr<google::protobuf::Struct> spec = SpecOf(*kind, record, view);
   if (spec.ok()) {
     *out.mutable_spec() = *std::move(spec);
+  } else if (kind->secret) {
+    out.set_problem(errors::WithoutQuoted(spec.status().message()));
   } else {
     out.set_problem(std::string(spec.status().message()));
   }
   return out;
-}
-
-absl::StatusOr<std::shared_ptr<const HeadState>> ConfigHandler::StateAt(const Head& head) {
-  {
-    MutexLock lock(&mu_);
-    if (listed_ != nullptr && listed_->head.epoch == head.epoch &&
-        listed_->head.revision == head.revision) {
-      return listed_;
-    }
-  }
-  SB_ASSIGN_OR_RETURN(HeadState loaded, store_->LoadHead());
-  auto state = std::make_shared<const HeadState>(std::move(loaded));
-  MutexLock lock(&mu_);
-  listed_ = state;
-  return state;
-}
-
-void ConfigHandler::Forget(const std::shared_ptr<const HeadState>& state) {
-  MutexLock lock(&mu_);
-  if (listed_ == state) listed_ = nullptr;
 }
 
 }  // namespace signalbox

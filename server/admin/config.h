@@ -3,14 +3,16 @@
 #include <functional>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/mutex.h"
+#include "absl/types/span.h"
 #include "server/admin/caller.h"
 #include "server/admin/judging.h"
 #include "server/descriptors/descriptors.h"
+#include "server/descriptors/kinds.h"
 #include "server/types/registry.h"
-#include "server/types/resource_type.h"
 #include "signalbox/admin/v1/config.pb.h"
+#include "storage/model/audit_event.h"
 #include "storage/model/change_set.h"
 #include "storage/model/resource.h"
 #include "storage/resource_store.h"
@@ -28,9 +30,13 @@ class ConfigHandler {
   // Says whether changes are taken now; asked on the caller's thread.
   using Admit = std::function<absl::Status()>;
 
-  // All must outlive this object. `admit` and `applied` may be empty.
+  // Puts an event into the audit log, on the caller's thread.
+  using Audit = std::function<absl::Status(const AuditEvent& event)>;
+
+  // All must outlive this object. `admit` and `applied` may be empty; without `audit` secrets are
+  // not shown.
   ConfigHandler(ResourceStore* store, const Descriptors* descriptors, const TypeRegistry* registry,
-                JudgeSource judges, Admit admit = {}, Applied applied = {});
+                JudgeSource judges, Admit admit = {}, Applied applied = {}, Audit audit = {});
 
   // Judges the change by a dry run, then commits it as one revision (HOUSE section 3). With
   // validate_only it says what would have been done, and writes nothing.
@@ -40,18 +46,19 @@ class ConfigHandler {
   absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request,
                                                  const Caller& caller);
 
+  // What a secret keeps secret is redacted unless the request's view is FULL.
   //   kInvalidArgument  namespace, kind or name
   //   kNotFound         it is not there
+  //   any               with FULL: what Audit says; nothing is shown then
   absl::StatusOr<admin::v1::Resource> Get(const admin::v1::GetRequest& request,
                                           const Caller& caller);
 
   // A page, sorted by namespace, kind, name. What was committed between two pages may be missed or
-  // not; nothing comes twice. The head's content is read once for all pages as long as the head
-  // stays the same.
-  //   kInvalidArgument  namespace, kind, page size or page token
+  // not; nothing comes twice.
+  //   kInvalidArgument  namespace, kind, filter, page size or page token
   //   kAborted          the token is of another epoch
   absl::StatusOr<admin::v1::ListResponse> List(const admin::v1::ListRequest& request,
-                                               const Caller& caller) SB_EXCLUDES(mu_);
+                                               const Caller& caller);
 
  private:
   absl::StatusOr<admin::v1::ApplyResponse> JudgeAndCommit(const admin::v1::ApplyRequest& request,
@@ -59,11 +66,10 @@ class ConfigHandler {
   absl::StatusOr<admin::v1::ApplyResponse> Validate(const ChangeSet& changes,
                                                     const Preconditions& preconditions,
                                                     const Judging& judging);
-  admin::v1::Resource Render(const Resource& resource, uint64_t epoch) const;
-  absl::StatusOr<google::protobuf::Struct> SpecOf(const ResourceType& type,
-                                                  const Record& record) const;
-  absl::StatusOr<std::shared_ptr<const HeadState>> StateAt(const Head& head) SB_EXCLUDES(mu_);
-  void Forget(const std::shared_ptr<const HeadState>& state) SB_EXCLUDES(mu_);
+  absl::Status AuditReads(absl::Span<const Resource> resources, const Caller& caller);
+  admin::v1::Resource Render(const Resource& resource, uint64_t epoch, admin::v1::View view) const;
+  absl::StatusOr<google::protobuf::Struct> SpecOf(const Kind& kind, const Record& record,
+                                                  admin::v1::View view) const;
 
   ResourceStore* const store_;
   const Descriptors* const descriptors_;
@@ -71,10 +77,7 @@ class ConfigHandler {
   const JudgeSource judges_;
   const Admit admit_;
   const Applied applied_;
-
-  Mutex mu_;
-  // The newest head that a list was begun on, until a list on it comes to its end: one at most.
-  std::shared_ptr<const HeadState> listed_ SB_GUARDED_BY(mu_);
+  const Audit audit_;
 };
 
 }  // namespace signalbox

@@ -2,8 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/error_details.h"
 #include "base/suggest.h"
+#include "server/descriptors/key_material.h"
 #include "server/rpc/contract.h"
 #include "storage/model/resource.h"
 
@@ -30,6 +32,11 @@ absl::Status NothingToApply() {
   return absl::InvalidArgumentError("there is nothing to apply: neither resources nor removals");
 }
 
+absl::Status ReadsNotAudited() {
+  return absl::FailedPreconditionError(
+      "a secret that is read must stand in the audit log, and there is none");
+}
+
 std::string UnknownKind(absl::string_view kind, const std::vector<std::string>& kinds) {
   const std::string suggestion = DidYouMean(kind, kinds);
   return absl::StrCat("there is no kind \"", kind, "\"",
@@ -46,6 +53,40 @@ std::string UnknownNamespace(absl::string_view name) {
 std::string UnknownGroup(absl::string_view name) {
   return absl::StrCat("there is no node group \"", name, "\"; the only one is \"", kDefaultGroup,
                       "\"");
+}
+
+std::string UnknownFilterKey(absl::string_view key, absl::string_view meant) {
+  const std::string suggestion = key == meant ? DidYouMean(key, {"changed_since", "group", "kind"})
+                                              : DidYouMean(key, {std::string(meant)});
+  return absl::StrCat(
+      "there is no key \"", key, "\"",
+      suggestion.empty() ? "; the keys are label.KEY, group, kind and changed_since" : suggestion);
+}
+
+std::string KindNotServed(absl::string_view kind) {
+  return absl::StrCat("\"", kind, "\" is stored, and not served to proxies by this version");
+}
+
+std::string KeyMaterialNotSealed() {
+  return "holds key material, which is stored and shown as it is here: only secrets are sealed";
+}
+
+std::string RedactedValue() {
+  return "is what is shown in place of a secret, not the secret; read it with the view FULL "
+         "(`signalbox get --reveal`), or write it";
+}
+
+std::string WithoutQuoted(absl::string_view text) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '"');
+  std::string without;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (i % 2 == 0) {
+      absl::StrAppend(&without, parts[i]);
+    } else {
+      absl::StrAppend(&without, kRedacted);
+    }
+  }
+  return without;
 }
 
 std::string Missing() { return "is missing"; }

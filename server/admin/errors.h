@@ -22,10 +22,20 @@ absl::Status BadPageToken();
 // kInvalidArgument: neither resources nor removals.
 absl::Status NothingToApply();
 
+// kFailedPrecondition: there is no audit log that a secret's read could stand in.
+absl::Status ReadsNotAudited();
+
 // What field violations say.
 std::string UnknownKind(absl::string_view kind, const std::vector<std::string>& kinds);
 std::string UnknownNamespace(absl::string_view name);
 std::string UnknownGroup(absl::string_view name);
+// `meant` is what the key is compared with where it names something below another: "label.env".
+std::string UnknownFilterKey(absl::string_view key, absl::string_view meant);
+std::string KindNotServed(absl::string_view kind);
+std::string KeyMaterialNotSealed();
+std::string RedactedValue();
+// A text about a secret without what stands in quotes in it.
+std::string WithoutQuoted(absl::string_view text);
 std::string Missing();
 std::string NameMismatch(absl::string_view in_spec, absl::string_view name);
 

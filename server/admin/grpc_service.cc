@@ -10,6 +10,7 @@
 #include "server/rpc/status.h"
 #include "signalbox/admin/v1/config.grpc.pb.h"
 #include "signalbox/admin/v1/nodes.grpc.pb.h"
+#include "signalbox/admin/v1/revisions.grpc.pb.h"
 #include "signalbox/admin/v1/system.grpc.pb.h"
 
 namespace signalbox {
@@ -73,6 +74,21 @@ class NodesGrpcService : public admin::v1::NodesService::Service {
   const AdminServices::CallerOf& caller_of_;
 };
 
+class RevisionsGrpcService : public admin::v1::RevisionsService::Service {
+ public:
+  RevisionsGrpcService(RevisionsHandler* handler, const AdminServices::CallerOf* caller_of)
+      : handler_(handler), caller_of_(*caller_of) {}
+
+  grpc::Status List(grpc::ServerContext* context, const admin::v1::ListRevisionsRequest* request,
+                    admin::v1::ListRevisionsResponse* response) override {
+    return Handle(caller_of_, context, handler_, &RevisionsHandler::List, *request, response);
+  }
+
+ private:
+  RevisionsHandler* const handler_;
+  const AdminServices::CallerOf& caller_of_;
+};
+
 class SystemGrpcService : public admin::v1::SystemService::Service {
  public:
   SystemGrpcService(SystemHandler* handler, const AdminServices::CallerOf* caller_of)
@@ -90,10 +106,11 @@ class SystemGrpcService : public admin::v1::SystemService::Service {
 
 }  // namespace
 
-AdminServices::AdminServices(ConfigHandler* config, NodesHandler* nodes, SystemHandler* system,
-                             CallerOf caller_of)
+AdminServices::AdminServices(ConfigHandler* config, RevisionsHandler* revisions,
+                             NodesHandler* nodes, SystemHandler* system, CallerOf caller_of)
     : caller_of_(std::move(caller_of)) {
   services_.push_back(std::make_unique<ConfigGrpcService>(config, &caller_of_));
+  services_.push_back(std::make_unique<RevisionsGrpcService>(revisions, &caller_of_));
   services_.push_back(std::make_unique<NodesGrpcService>(nodes, &caller_of_));
   services_.push_back(std::make_unique<SystemGrpcService>(system, &caller_of_));
 }

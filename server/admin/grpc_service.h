@@ -9,6 +9,7 @@
 #include "server/admin/caller.h"
 #include "server/admin/config.h"
 #include "server/admin/nodes.h"
+#include "server/admin/revisions.h"
 #include "server/admin/system.h"
 
 namespace signalbox {
@@ -21,8 +22,8 @@ class AdminServices {
   using CallerOf = std::function<Caller(const grpc::ServerContext& context)>;
 
   // The handlers must outlive this object, and this object the server.
-  AdminServices(ConfigHandler* config, NodesHandler* nodes, SystemHandler* system,
-                CallerOf caller_of);
+  AdminServices(ConfigHandler* config, RevisionsHandler* revisions, NodesHandler* nodes,
+                SystemHandler* system, CallerOf caller_of);
   ~AdminServices();
 
   // Adds the services, and sets what the server accepts: kMaxAdminRequestBytes for a request, at

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error_details.h"
 #include "base/status_macros.h"
 #include "server/admin/errors.h"
 
@@ -22,6 +23,10 @@ class SnapshotJudge : public Judge {
     std::vector<RevisionChanges> all = until_head_;
     all.insert(all.end(), since.begin(), since.end());
     return builder_->Check(*snapshot_, all, changes);
+  }
+
+  std::vector<FieldViolation> Warnings(const ChangeSet& changes) const {
+    return builder_->Warnings(*snapshot_, until_head_, changes);
   }
 
  private:
@@ -51,8 +56,9 @@ JudgeSource JudgeBySnapshot(const SnapshotBuilder* builder, const SnapshotReader
       head = changes->back().info.revision;
       for (RevisionChanges& revision : *changes) until_head.push_back(std::move(revision));
     }
-    return Judging{head, snapshot->epoch,
-                   std::make_shared<const SnapshotJudge>(builder, snapshot, std::move(until_head))};
+    auto judge = std::make_shared<const SnapshotJudge>(builder, snapshot, std::move(until_head));
+    return Judging{head, snapshot->epoch, judge,
+                   [judge](const ChangeSet& changes) { return judge->Warnings(changes); }};
   };
 }
 

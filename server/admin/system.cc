@@ -5,19 +5,10 @@
 #include "absl/status/status.h"
 #include "base/status_macros.h"
 #include "server/admin/proto_time.h"
+#include "server/admin/revision_info.h"
 
 namespace signalbox {
 namespace {
-
-void SetInfo(const RevisionInfo& info, admin::v1::RevisionInfo* out) {
-  out->set_revision(info.revision.number);
-  SetTimestamp(info.time, out->mutable_time());
-  out->set_author(info.author);
-  out->set_message(info.message);
-  const absl::string_view kind = RevisionKindName(info.kind);
-  out->set_kind(kind.data(), kind.size());
-  out->set_digest(info.digest.Hex());
-}
 
 absl::Status AddStore(ResourceStore* store,
                       const std::function<absl::StatusOr<Standbys>()>& standbys,

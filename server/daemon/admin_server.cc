@@ -28,6 +28,8 @@ namespace signalbox {
 namespace {
 
 constexpr int kBacklog = 64;
+// How long nothing is accepted after that was not possible.
+constexpr int kAcceptPauseMs = 1000;
 
 absl::Status Failed(absl::string_view what, const std::string& path, absl::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat("cannot ", what, " the admin socket ", path,
@@ -151,10 +153,11 @@ void AdminServer::Accept() {
     if (waiting[1].revents != 0) return;
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-      if (errno == EMFILE || errno == ENFILE) {
-        log::Error("the admin socket cannot accept: too many open files");
-        // The connection stays in the backlog; without a pause the loop would spin on it.
-        ::poll(&waiting[1], 1, 1000);
+      // Not the connection's fault, such as too many open files or no memory: it stays in the
+      // backlog, and without a pause the loop would spin on it.
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        log::Error("the admin socket cannot accept", {{"error", std::strerror(errno)}});
+        ::poll(&waiting[1], 1, kAcceptPauseMs);
       }
       continue;
     }

@@ -21,6 +21,7 @@
 #include "server/admin/config.h"
 #include "server/admin/grpc_service.h"
 #include "server/admin/nodes.h"
+#include "server/admin/revisions.h"
 #include "server/admin/snapshot_judge.h"
 #include "server/admin/system.h"
 #include "server/daemon/admin_server.h"
@@ -121,6 +122,7 @@ struct Daemon::Parts {
   std::unique_ptr<XdsServer> xds_server;
   std::unique_ptr<HttpServer> http_server;
   std::optional<ConfigHandler> config;
+  std::optional<RevisionsHandler> revisions;
   std::optional<NodesHandler> nodes;
   std::optional<SystemHandler> system;
   PeerUsers users;
@@ -141,7 +143,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
     SB_RETURN_IF_ERROR(MakeDirectories(settings.state_dir, kStateMode));
   SB_ASSIGN_OR_RETURN(p.descriptors, Descriptors::Create());
   p.references.emplace(p.descriptors.get());
-  p.builder.emplace(&p.types, &*p.references);
+  p.builder.emplace(&p.types, &*p.references,
+                    settings.references == options::Settings::DanglingReferences::kWarn
+                        ? DanglingReferences::kWarn
+                        : DanglingReferences::kRefuse);
   p.slow_queries.emplace(settings.store.slow_query);
   SB_ASSIGN_OR_RETURN(p.stores, OpenStores(settings, &*p.slow_queries, &p.clock, &p.random));
   p.store = p.stores.resources.get();
@@ -232,13 +237,15 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
                         : absl::StatusOr<Revision>(result.status());
         p.telemetry->OnApplied(caller.author, request.request_id(), request.message(),
                                ResultOf(result), revision);
-      });
+      },
+      [&p](const AuditEvent& event) { return p.stores.audit->Append(event); });
+  p.revisions.emplace(p.store);
   p.nodes.emplace(fleet);
   p.system.emplace(DaemonFacts{kVersion, p.started, ::getpid(), p.xds_server->address(),
                                p.http_server->address()},
                    p.store, fleet, resource_counts, p.stores.standbys);
   p.admin_services.emplace(
-      &*p.config, &*p.nodes, &*p.system,
+      &*p.config, &*p.revisions, &*p.nodes, &*p.system,
       [&p](const grpc::ServerContext& context) { return Caller{p.users.NameOf(context.peer())}; });
   SB_ASSIGN_OR_RETURN(p.admin_server,
                       AdminServer::Start(settings.admin_socket, &*p.admin_services, &p.users));

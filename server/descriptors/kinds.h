@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
@@ -15,10 +18,15 @@ struct Kind {
   absl::string_view message_name;  // "envoy.config.cluster.v3.Cluster"
   absl::string_view
       name_field;  // the message's field that holds the resource's name: "name" or "cluster_name"
+  bool secret = false;  // what is in it is not shown, and not logged, unless asked for
 };
 
-// Every kind, sorted by name; lives as long as the process.
+// Every kind, sorted by name; lives as long as the process. What the daemon also serves to proxies
+// is in server/types/registry.cc.
 absl::Span<const Kind> Kinds();
+
+// Their names, sorted.
+std::vector<std::string> KindNames();
 
 // The kind of that name, or nullptr.
 const Kind* FindKind(absl::string_view name);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_details.h"
 #include "base/status_macros.h"
+#include "server/descriptors/kinds.h"
 #include "server/snapshot/missing_references.h"
 
 namespace signalbox {
@@ -33,7 +34,7 @@ SnapshotBuilder::SnapshotBuilder(const TypeRegistry* registry, const References*
 
 absl::StatusOr<const ResourceType*> SnapshotBuilder::TypeOf(const ResourceKey& key) const {
   const ResourceType* type = registry_->FindByShortName(key.type);
-  if (type == nullptr) {
+  if (type == nullptr && FindKind(key.type) == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat(key.ToString(), ": there is no type \"", key.type, "\""));
   }
@@ -56,7 +57,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group,
   std::vector<std::vector<FragmentPtr>> fragments(registry_->in_push_order().size());
   for (const Resource& resource : state.resources) {
     SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));
-    if (!IsFor(group, resource.key, *resource.record)) continue;
+    if (type == nullptr || !IsFor(group, resource.key, *resource.record)) continue;
     const FragmentPtr* known =
         previous == nullptr ? nullptr : previous->types[type->index()]->FindPtr(resource.key.name);
     if (known != nullptr && (*known)->version() == VersionOf(resource.body_hash)) {
@@ -89,7 +90,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
   for (const RevisionChanges& revision : changes) {
     for (const Resource& resource : revision.upserts) {
       SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));
-      if (resource.key.namespace_name != base.group.namespace_name) continue;
+      if (type == nullptr || resource.key.namespace_name != base.group.namespace_name) continue;
       FragmentPtr& edit = edits[type->index()][resource.key.name];
       edit = nullptr;
       if (!IsFor(base.group, resource.key, *resource.record)) continue;
@@ -103,7 +104,8 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
     }
     for (const ResourceKey& key : revision.removals) {
       SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(key));
-      if (key.namespace_name == base.group.namespace_name) edits[type->index()][key.name] = nullptr;
+      if (type == nullptr || key.namespace_name != base.group.namespace_name) continue;
+      edits[type->index()][key.name] = nullptr;
     }
     snapshot->revision = revision.info.revision;
     snapshot->digest = revision.info.digest;
@@ -119,8 +121,9 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
   return snapshot;
 }
 
-absl::Status SnapshotBuilder::Check(const Snapshot& base, absl::Span<const RevisionChanges> since,
-                                    const ChangeSet& changes) const {
+absl::StatusOr<SnapshotBuilder::Step> SnapshotBuilder::Take(const Snapshot& base,
+                                                            absl::Span<const RevisionChanges> since,
+                                                            const ChangeSet& changes) const {
   RevisionChanges tentative;
   for (const Upsert& upsert : changes.upserts) {
     const Digest body = Sha256(upsert.record.body);
@@ -128,16 +131,32 @@ absl::Status SnapshotBuilder::Check(const Snapshot& base, absl::Span<const Revis
                                  upsert.record.Hash(body), body, Revision{}});
   }
   tentative.removals = changes.removals;
-  SnapshotPtr advanced;
+  Step step;
   if (!since.empty()) {
-    SB_ASSIGN_OR_RETURN(advanced, Advance(base, {since.begin(), since.end()}));
+    SB_ASSIGN_OR_RETURN(step.advanced, Advance(base, {since.begin(), since.end()}));
   }
-  const Snapshot& before = advanced == nullptr ? base : *advanced;
-  SB_ASSIGN_OR_RETURN(const SnapshotPtr after, Advance(before, {std::move(tentative)}));
-  if (dangling_ == DanglingReferences::kAllow) return absl::OkStatus();
-  const std::vector<FieldViolation> missing =
-      MissingReferences(*registry_, before, *after, changes);
+  SB_ASSIGN_OR_RETURN(step.after, Advance(step.advanced == nullptr ? base : *step.advanced,
+                                          {std::move(tentative)}));
+  return step;
+}
+
+absl::Status SnapshotBuilder::Check(const Snapshot& base, absl::Span<const RevisionChanges> since,
+                                    const ChangeSet& changes) const {
+  SB_ASSIGN_OR_RETURN(const Step step, Take(base, since, changes));
+  if (dangling_ == DanglingReferences::kWarn) return absl::OkStatus();
+  const std::vector<FieldViolation> missing = MissingReferences(
+      *registry_, step.advanced == nullptr ? base : *step.advanced, *step.after, changes);
   return missing.empty() ? absl::OkStatus() : InvalidFields(missing);
+}
+
+std::vector<FieldViolation> SnapshotBuilder::Warnings(const Snapshot& base,
+                                                      absl::Span<const RevisionChanges> since,
+                                                      const ChangeSet& changes) const {
+  if (dangling_ == DanglingReferences::kRefuse) return {};
+  const absl::StatusOr<Step> step = Take(base, since, changes);
+  if (!step.ok()) return {};  // Check says why
+  return MissingReferences(*registry_, step->advanced == nullptr ? base : *step->advanced,
+                           *step->after, changes);
 }
 
 }  // namespace signalbox

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/error_details.h"
 #include "server/snapshot/snapshot.h"
 #include "server/types/references.h"
 #include "server/types/registry.h"
@@ -13,16 +14,18 @@
 
 namespace signalbox {
 
-// What Check says of a listener, route or cluster that names a route or cluster which is not there.
-// A proxy may have clusters of its own, in its bootstrap.
-enum class DanglingReferences { kRefuse, kAllow };
+// What is done about a listener, route or cluster that names a route or cluster which is not there:
+// Check refuses it, or Warnings tells of it. A proxy may have clusters of its own, in its
+// bootstrap.
+enum class DanglingReferences { kRefuse, kWarn };
 
 // Rows to snapshots. Pure: the same rows give the same snapshot, and nothing is read from
 // elsewhere. What Check lets through, Build and Advance publish. Safe from any thread.
 //
 // In all of them kInvalidArgument names the resource that cannot be published and why: a type that
-// the registry does not list, a body that is not its type's message, a name in the body that is not
-// the resource's.
+// nobody knows, a body that is not its type's message, a name in the body that is not the
+// resource's. Resources of kinds that are stored but not served (they are not in the registry) are
+// passed over.
 class SnapshotBuilder {
  public:
   // `registry` and `references` must outlive this object.
@@ -46,9 +49,22 @@ class SnapshotBuilder {
   absl::Status Check(const Snapshot& base, absl::Span<const RevisionChanges> since,
                      const ChangeSet& changes) const;
 
+  // What Check lets through and yet a person should know: MissingReferences, with kWarn.
+  std::vector<FieldViolation> Warnings(const Snapshot& base,
+                                       absl::Span<const RevisionChanges> since,
+                                       const ChangeSet& changes) const;
+
  private:
+  // What there is before and after `changes`.
+  struct Step {
+    SnapshotPtr advanced;  // null where nothing came since the base
+    SnapshotPtr after;
+  };
+  absl::StatusOr<Step> Take(const Snapshot& base, absl::Span<const RevisionChanges> since,
+                            const ChangeSet& changes) const;
   absl::StatusOr<FragmentPtr> MakeFragment(const ResourceType& type, const ResourceKey& key,
                                            const Record& record, const Digest& body_hash) const;
+  // Null for a kind that is not served.
   absl::StatusOr<const ResourceType*> TypeOf(const ResourceKey& key) const;
 
   const TypeRegistry* const registry_;

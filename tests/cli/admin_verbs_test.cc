@@ -99,12 +99,66 @@ class World : public AdminFixture {
         return std::map<std::string, int>{{"cluster", 2}};
       },
       nullptr};
-  AdminServices services_{config.get(), &nodes_, &system_, [this](const grpc::ServerContext&) {
+  AdminServices services_{config.get(), revisions.get(), &nodes_, &system_,
+                          [this](const grpc::ServerContext&) {
                             on_call(++calls);
                             return Caller{.author = "alice"};
                           }};
   std::unique_ptr<grpc::Server> server_;
 };
+
+TEST_CASE("a secret is warned of, shown redacted, and revealed when asked for") {
+  World world;
+  const std::string file = world.File("s.yaml", R"(kind: secret
+name: token
+spec: { generic_secret: { secret: { inline_string: hush } } }
+)");
+  const Result applied = world.Run({"apply", "-f", file});
+  CHECK(applied.code == ExitCode::kDone);
+  CHECK(applied.err ==
+        "warning: DIR/s.yaml:1: kind: \"secret\" is stored, and not served to proxies by this "
+        "version\n");
+  const Json data = *Json::Parse(world.Run({"apply", "-f", file, "-o", "json"}).out);
+  const Json& warning = data.Find("data")->Find("warnings")->elements()[0];
+  CHECK(warning.Find("source")->text() == "DIR/s.yaml:1");
+  CHECK(warning.Find("field")->text() == "kind");
+
+  const Result shown = world.Run({"get", "secret/token", "-o", "yaml"});
+  CHECK(absl::StrContains(shown.out, "[redacted]"));
+  CHECK(!absl::StrContains(shown.out, "hush"));
+  CHECK(world.audited.empty());
+  CHECK(absl::StrContains(world.Run({"get", "secret", "--reveal", "-o", "yaml"}).out, "hush"));
+  CHECK(world.audited.size() == 1);
+
+  const Result refused =
+      world.Run({"apply", "-f", "-"},
+                "kind: secret\nname: token\nspec: { generic_secret: { secret: { inline_string: "
+                "\"[redacted]\" } } }\n");
+  CHECK(refused.code == ExitCode::kInvalid);
+  CHECK(absl::StrContains(refused.err, "stdin:3:"));
+  CHECK(absl::StrContains(refused.err, "--reveal"));
+}
+
+TEST_CASE("the history of all and of one resource, the newest first") {
+  World world;
+  world.Run({"apply", "-f", world.File("a.yaml", kClusters), "-m", "first"});
+  world.Run({"delete", "cluster/a", "-m", "second"});
+  const Result all = world.Run({"history"});
+  CHECK(all.code == ExitCode::kDone);
+  CHECK(absl::StartsWith(all.out, "REVISION  "));
+  CHECK(absl::StrContains(all.out, "AGE  AUTHOR  KIND   MESSAGE\n"));
+  CHECK(all.out.find("second") < all.out.find("first"));
+  CHECK(world.Run({"history", "-o", "name"}).out == "revision/2\nrevision/1\n");
+  CHECK(world.Run({"history", "--limit", "1", "-o", "name"}).out == "revision/2\n");
+  CHECK(world.Run({"history", "cluster/b", "-o", "name"}).out == "revision/1\n");
+  const Json data = *Json::Parse(world.Run({"history", "cluster/a", "-o", "json"}).out);
+  CHECK(data.Find("data")->elements()[0].Find("removed")->text() == "true");
+  CHECK(data.Find("data")->elements()[1].Find("removed") == nullptr);
+  CHECK(world.Run({"history", "cluster"}).code == ExitCode::kUsage);
+  CHECK(world.Run({"history", "--limit", "-1"}).code == ExitCode::kUsage);
+  CHECK(world.Run({"history", "clusters/a"}).code == ExitCode::kInvalid);
+  CHECK(world.Run({"history", "cluster/never"}).err == "nothing found\n");
+}
 
 TEST_CASE("manifests are applied as one revision, then read and deleted") {
   World world;
@@ -128,6 +182,15 @@ TEST_CASE("manifests are applied as one revision, then read and deleted") {
         "KIND     NAME  REVISION  GROUPS  LABELS  NAMESPACE  OWNER  SOURCE\n"
         "cluster  b            1  all             default           DIR/a.yaml:6\n");
   CHECK(world.Run({"get", "cluster/b", "cluster", "-o", "name"}).out == "cluster/a\ncluster/b\n");
+
+  CHECK(world.Run({"get", "cluster", "-l", "tier=backend", "-o", "name"}).out == "cluster/a\n");
+  CHECK(world.Run({"get", "cluster", "--filter", "label.tier=backend AND changed_since=1"}).err ==
+        "nothing found\n");
+  const Result unknown = world.Run({"get", "cluster", "--filter", "lable.tier=backend"});
+  CHECK(unknown.code == ExitCode::kInvalid);
+  CHECK(absl::StrContains(unknown.err, "did you mean \"label.tier\"?"));
+  CHECK(world.Run({"get", "cluster", "-l", "tier"}).code == ExitCode::kUsage);
+  CHECK(world.Run({"get", "cluster/a", "-l", "tier=backend"}).code == ExitCode::kUsage);
 
   const Result deleted = world.Run({"delete", "cluster/a", "cluster/b"});
   CHECK(deleted.out ==

@@ -66,8 +66,18 @@ TEST_CASE("with nothing said a daemon can start") {
   CHECK(settings.admin_socket == "/run/user/1000/signalbox/admin.sock");
   CHECK(settings.http_listen == "127.0.0.1:18080");
   CHECK_FALSE(settings.http_insecure);
+  CHECK(settings.references == Settings::DanglingReferences::kRefuse);
   CHECK(settings.log_level == log::Level::kInfo);
   CHECK(settings.log_format == log::Format::kAuto);
+}
+
+TEST_CASE("references are refused or warned of, and nothing else") {
+  CHECK(MustResolve(UserSources({{"validate.references", "warn"}})).references ==
+        Settings::DanglingReferences::kWarn);
+  CHECK(MustResolve(UserSources({{"validate.references", "refuse"}})).references ==
+        Settings::DanglingReferences::kRefuse);
+  CHECK(ErrorOf({{"validate.references", "wran"}}).find("did you mean \"warn\"?") !=
+        std::string::npos);
 }
 
 TEST_CASE("state lies where the platform keeps it") {

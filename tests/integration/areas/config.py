@@ -198,3 +198,20 @@ def test_reload(t):
     expect(changed == [("debug", "warning")], "a broken file had changed the level: %s" % lines)
     daemon.cli("status")
     expect(daemon.stop() == 0, "the end was not clean")
+
+
+def test_references(t):
+    """what a change leaves without what it names is refused, or with validate.references = "warn" only warned of"""
+    manifest = json.dumps({"kind": "route", "name": "r", "spec": {"virtual_hosts": [
+        {"name": "v", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "elsewhere"}}]}]}})
+    strict = t.daemon("strict")
+    refused = strict.cli("apply", "-f", "-", stdin=manifest, expected=INVALID_INPUT).stderr
+    expect("elsewhere" in refused, "the cluster is not named: " + refused)
+    strict.stop()
+    lenient = t.daemon("lenient", arguments=["--validate.references", "warn"])
+    for words in (["--dry-run"], []):
+        result = lenient.cli("apply", "-f", "-", "-o", "json", *words, stdin=manifest)
+        expect("warning: stdin:1" in result.stderr and "elsewhere" in result.stderr, "no warning: " + result.stderr)
+        warnings = json.loads(result.stdout)["data"]["warnings"]
+        expect(len(warnings) == 1 and "elsewhere" in warnings[0]["message"], "-o json: %s" % warnings)
+    expect(lenient.revision() == 1, "it was not committed")

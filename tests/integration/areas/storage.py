@@ -513,3 +513,100 @@ def test_slow_statement(t):
         slow = {line.get("statement") for line in lines if line.get("message") == "slow query"}
         expect(any(statement and "head" in statement for statement in slow), "%s logs %s" % (name, slow))
         daemon.stop()
+
+
+SECRET = "{kind: secret, name: %s, spec: {generic_secret: {secret: {inline_string: %s}}}}"
+
+
+def on_both(t):
+    """A daemon on each backend: (name, daemon)."""
+    yield "SQLite", t.daemon("on-sqlite")
+    key = ["--secrets.key_file", os.path.join(t.folder, "secrets.key")]
+    yield "PostgreSQL", t.daemon("on-postgres", arguments=key, url=Postgres(t).url)
+
+
+def test_lists(t):
+    """labels of manifests are stored, shown and filtered by, and the history is listed, on both backends"""
+    for name, daemon in on_both(t):
+        daemon.apply(dict(cluster("a"), labels={"env": "prod"}), dict(cluster("b"), labels={"env": "test"}), cluster("c"))
+        daemon.apply(dict(cluster("d"), labels={"env": "prod", "tier": "edge"}))
+
+        def listed(*words):
+            return daemon.cli("get", "cluster", *words, "-o", "name").stdout.split()
+        expect(listed("-l", "env=prod") == ["cluster/a", "cluster/d"], "%s: %s" % (name, listed("-l", "env=prod")))
+        expect(listed("--filter", "label.env=prod AND changed_since=1") == ["cluster/d"], name)
+        expect(listed("-l", "env=prod", "-l", "tier=edge") == ["cluster/d"], name)
+        expect(listed("--filter", "group=default") == ["cluster/" + c for c in "abcd"], name)
+        expect("env=prod,tier=edge" in daemon.cli("get", "cluster/d").stdout, "%s does not show labels" % name)
+        data = json.loads(daemon.cli("get", "cluster/d", "-o", "json").stdout)["data"]
+        expect(data["labels"] == {"env": "prod", "tier": "edge"}, "%s: %s" % (name, data))
+        refusal = daemon.cli("get", "cluster", "--filter", "labels.env=prod", expected=6).stderr
+        expect("did you mean \"label.env\"?" in refusal, "%s: %s" % (name, refusal))
+
+        expect(daemon.cli("history", "-o", "name").stdout == "revision/2\nrevision/1\n", name)
+        expect(daemon.cli("history", "cluster/d", "-o", "name").stdout == "revision/2\n", name)
+        daemon.stop()
+
+
+def test_secrets(t):
+    """a secret is in no file, log or list, and is read when asked for, which stands in the audit log, on both backends"""
+    hidden = "opensesame"
+    for name, daemon in on_both(t):
+        manifest = SECRET % ("token", hidden)
+        result = daemon.cli("apply", "-f", "-", stdin=manifest)
+        expect("not served" in result.stderr, "%s does not warn: %s" % (name, result.stderr))
+        for words in (["get", "secret"], ["get", "secret/token", "-o", "json"], ["get", "secret", "-o", "yaml"]):
+            expect(hidden not in daemon.cli(*words).stdout, "%s shows it: %s" % (name, words))
+        expect(hidden in daemon.cli("get", "secret/token", "--reveal", "-o", "json").stdout, "%s does not reveal" % name)
+        bad = SECRET % ("token", "[%s]" % hidden)
+        daemon.cli("apply", "-f", "-", stdin=bad, expected=6)
+        expect(daemon.stop() == 0, "%s did not end cleanly" % name)
+        expect(hidden not in daemon.process.output(), "%s logs it" % name)
+        if daemon.url is None:
+            for folder, _, files in os.walk(daemon.store):
+                for file in files:
+                    with open(os.path.join(folder, file), "rb") as f:
+                        expect(hidden.encode() not in f.read(), "it is in %s" % file)
+
+
+def test_rotate_key(t):
+    """a key rotation that is killed leaves every secret readable, and after one the new key alone is enough, on both"""
+    for name, daemon in on_both(t):
+        secrets = ["s%03d" % i for i in range(300)]
+        for begin in range(0, 300, 100):
+            daemon.cli("apply", "-f", "-", stdin="\n---\n".join(SECRET % (s, "of-" + s) for s in secrets[begin:begin + 100]))
+        before = daemon.cli("history", "-o", "json").stdout
+        daemon.cli("db", "rotate-key", *daemon.store_flags(), *daemon.arguments, "--config", daemon.config, expected=5)
+        expect(daemon.stop() == 0, "%s did not end cleanly" % name)
+
+        def rotate(*words, expected=0):
+            return t.cli("db", "rotate-key", *words, *daemon.store_flags(), *daemon.arguments, "--config", daemon.config,
+                         "-o", "json", expected=expected)
+
+        def all_readable():
+            daemon.start()
+            found = json.loads(daemon.cli("--timeout", "30s", "get", "secret", "--reveal", "-o", "json").stdout)["data"]
+            bodies = {s["name"]: s["spec"]["generic_secret"]["secret"]["inline_string"] for s in found}
+            expect(bodies == {s: "of-" + s for s in secrets}, "%s: not every secret is as it was" % name)
+            expect(daemon.cli("history", "-o", "json").stdout == before, "%s: the history is another" % name)
+            daemon.stop()
+        for kill in range(4):
+            process = t.spawn("rotate-%s-%d" % (name, kill),
+                              [t.binary, "db", "rotate-key", *daemon.store_flags(), *daemon.arguments, "--config",
+                               daemon.config], env=t.environment())
+            try:
+                process.wait(0.02 + 0.02 * kill)
+            except Failure:
+                process.kill()
+        all_readable()
+        rotated = json.loads(rotate("--no-new-key").stdout)["data"]
+        file = daemon.arguments[1] if daemon.arguments else os.path.join(daemon.store, "secrets.key")
+        with open(file) as f:
+            keys = [line.split()[1] for line in f if line.split()[0] in ("active", "older")]
+        expect(keys[0] == rotated["keyId"], "%s: the active key is %s" % (name, keys[0]))
+        for key in keys[1:]:
+            rotate("--retire", key, "--yes")
+        fresh = json.loads(rotate().stdout)["data"]
+        expect(fresh["resealed"] == 300, "%s: %s" % (name, fresh))
+        rotate("--retire", keys[0], "--yes")
+        all_readable()

@@ -14,12 +14,19 @@ AdminFixture::AdminFixture() {
   auto made = Descriptors::Create();
   SB_CHECK(made.ok());
   descriptors = *std::move(made);
-  config = std::make_unique<ConfigHandler>(
-      store.get(), descriptors.get(), &registry, [this]() -> absl::StatusOr<Judging> {
-        const absl::StatusOr<Head> head = store->ReadHead();
-        if (!head.ok()) return head.status();
-        return Judging{head->revision, judged_epoch.value_or(head->epoch), judge};
-      });
+  const auto judging = [this]() -> absl::StatusOr<Judging> {
+    const absl::StatusOr<Head> head = store->ReadHead();
+    if (!head.ok()) return head.status();
+    return Judging{head->revision, judged_epoch.value_or(head->epoch), judge,
+                   [this](const ChangeSet& changes) { return judge->warnings(changes); }};
+  };
+  config = std::make_unique<ConfigHandler>(store.get(), descriptors.get(), &registry, judging,
+                                           ConfigHandler::Admit{}, ConfigHandler::Applied{},
+                                           [this](const AuditEvent& event) {
+                                             audited.push_back(event);
+                                             return auditing;
+                                           });
+  revisions = std::make_unique<RevisionsHandler>(store.get());
 }
 
 admin::v1::ApplyRequest AdminFixture::ApplyOf(const std::string& kind, const std::string& name,

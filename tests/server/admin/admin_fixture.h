@@ -8,12 +8,15 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/error_details.h"
 #include "base/random.h"
 #include "server/admin/config.h"
+#include "server/admin/revisions.h"
 #include "server/descriptors/descriptors.h"
 #include "server/types/registry.h"
 #include "signalbox/admin/v1/config.pb.h"
 #include "storage/judge.h"
+#include "storage/model/audit_event.h"
 #include "storage/sqlite/sqlite_resource_store.h"
 #include "tests/testing/fake_clock.h"
 
@@ -31,6 +34,8 @@ class ScriptedJudge : public Judge {
   std::function<absl::Status(const ChangeSet&)> verdict = [](const ChangeSet&) {
     return absl::OkStatus();
   };
+  std::function<std::vector<FieldViolation>(const ChangeSet&)> warnings =
+      [](const ChangeSet&) -> std::vector<FieldViolation> { return {}; };
   mutable int asked = 0;
 };
 
@@ -55,7 +60,10 @@ class AdminFixture {
   TypeRegistry registry;
   std::shared_ptr<ScriptedJudge> judge = std::make_shared<ScriptedJudge>();
   std::optional<uint64_t> judged_epoch;  // that the judge stands on; none: the store's
+  std::vector<AuditEvent> audited;           // by `config`
+  absl::Status auditing = absl::OkStatus();  // what the audit log says
   std::unique_ptr<ConfigHandler> config;
+  std::unique_ptr<RevisionsHandler> revisions;
 };
 
 }  // namespace signalbox::testing

@@ -2,10 +2,12 @@
 
 #include <catch2/catch.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/error_details.h"
 #include "storage/limits.h"
 #include "tests/server/admin/admin_fixture.h"
@@ -381,6 +383,122 @@ TEST_CASE("a page token of another list is refused", "[admin]") {
   CHECK(fixture.config->List(list, Caller{}).status().code() == absl::StatusCode::kInvalidArgument);
 }
 
+// Names in the order of the pages, with a '|' after each page.
+std::string ListedWith(AdminFixture& fixture, const std::string& filter, int page_size = 100) {
+  ListRequest list;
+  list.set_filter(filter);
+  list.set_page_size(page_size);
+  std::string names;
+  do {
+    const auto page = fixture.config->List(list, Caller{});
+    if (!page.ok()) return std::string(page.status().message());
+    for (const auto& resource : page->resources()) names += resource.name();
+    names += "|";
+    list.set_page_token(page->next_page_token());
+  } while (!list.page_token().empty());
+  return names;
+}
+
+TEST_CASE("a list is narrowed by labels, group, kind and change, page by page", "[admin]") {
+  AdminFixture fixture;
+  ApplyRequest request;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    auto* const resource = fixture.Add("cluster", name, kCluster, &request);
+    (*resource->mutable_labels())["env"] = *name < 'd' ? "prod" : "test";
+    if (*name == 'b') (*resource->mutable_labels())["team/owner"] = "our \"own\"";
+  }
+  fixture.MustApply(request);
+  ApplyRequest route = fixture.ApplyOf("route", "r", "{}");
+  (*route.mutable_resources(0)->mutable_labels())["env"] = "prod";
+  fixture.MustApply(route);
+
+  CHECK(ListedWith(fixture, "") == "abcder|");
+  CHECK(ListedWith(fixture, "label.env=prod") == "abcr|");
+  CHECK(ListedWith(fixture, "label.env=prod", 2) == "ab|cr|");
+  CHECK(ListedWith(fixture, "  label.env=prod AND   kind=cluster  ") == "abc|");
+  CHECK(ListedWith(fixture, R"(label.team/owner="our \"own\"")") == "b|");
+  CHECK(ListedWith(fixture, "label.env=prod AND label.team/owner=x") == "|");
+  CHECK(ListedWith(fixture, "label.env=") == "|");
+  CHECK(ListedWith(fixture, "changed_since=1") == "r|");
+  CHECK(ListedWith(fixture, "changed_since=0 AND group=default", 5) == "abcde|r|");
+}
+
+TEST_CASE("a filter that cannot be read says why", "[admin]") {
+  AdminFixture fixture;
+  for (const auto& [filter, why] : std::vector<std::pair<std::string, std::string>>{
+           {"labels.env=prod", "there is no key \"labels.env\"; did you mean \"label.env\"?"},
+           {"knd=cluster", "did you mean \"kind\"?"},
+           {"owner=me", "the keys are label.KEY, group, kind and changed_since"},
+           {"label.=x", "there is no key \"label.\""},
+           {"kind=clusters", "did you mean \"cluster\"?"},
+           {"group=edge", "there is no node group \"edge\""},
+           {"changed_since=-1", "changed_since is a revision"},
+           {"changed_since=now", "changed_since is a revision"},
+           {"env", "\"env\" is no term"},
+           {"label.a>1", "is no term"},
+           {"=prod", "is no term"},
+           {"label.a=1 OR label.b=2", "\"OR\" cannot stand between two terms"},
+           {"label.a=1 label.b=2", "\"label.b\" cannot stand between two terms"},
+           {"label.a=1 AND", "cannot stand between two terms"},
+           {"label.a=\"1", "a quote is not closed"},
+           {"label.a=1 AND label.a=2", "no label has two values"},
+           {std::string(5000, 'x'), "is too long"}}) {
+    INFO(filter);
+    CHECK_THAT(ListedWith(fixture, filter), Catch::Contains(why));
+  }
+  ListRequest list;
+  list.set_kind("route");
+  list.set_filter("kind=cluster");
+  const absl::Status status = fixture.config->List(list, Caller{}).status();
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  CHECK(ViolationsOf(status)[0].field == "filter");
+}
+
+TEST_CASE("a page token is of its filter and of its epoch", "[admin]") {
+  AdminFixture fixture;
+  ApplyRequest request;
+  for (const char* name : {"a", "b", "c"}) {
+    auto* const resource = fixture.Add("cluster", name, kCluster, &request);
+    (*resource->mutable_labels())["env"] = "prod";
+  }
+  fixture.MustApply(request);
+  ListRequest list;
+  list.set_filter("label.env=prod");
+  list.set_page_size(1);
+  list.set_page_token(fixture.config->List(list, Caller{})->next_page_token());
+  ListRequest other = list;
+  other.set_filter("label.env=test");
+  CHECK(fixture.config->List(other, Caller{}).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(fixture.config->List(list, Caller{})->resources(0).name() == "b");
+
+  REQUIRE(fixture.store->StartEpoch({.principal = "alice", .action = "adopt"}).ok());
+  const absl::Status restored = fixture.config->List(list, Caller{}).status();
+  CHECK(restored.code() == absl::StatusCode::kAborted);
+  CHECK_THAT(std::string(restored.message()), Catch::Contains("the store was restored"));
+  list.clear_page_token();
+  CHECK(fixture.config->List(list, Caller{})->resources(0).name() == "a");
+}
+
+TEST_CASE("a page of many is of one head", "[admin]") {
+  AdminFixture fixture;
+  ApplyRequest request;
+  for (int i = 0; i < 250; ++i)
+    fixture.Add("cluster", absl::StrFormat("c%03d", i), kCluster, &request);
+  fixture.MustApply(request);
+  ListRequest list;
+  list.set_page_size(230);
+  const auto page = fixture.config->List(list, Caller{});
+  REQUIRE(page.ok());
+  CHECK(page->resources_size() == 230);
+  list.set_page_token(page->next_page_token());
+  const auto rest = fixture.config->List(list, Caller{});
+  REQUIRE(rest.ok());
+  CHECK(rest->resources_size() == 20);
+  CHECK(rest->resources(0).name() == "c230");
+  CHECK(rest->next_page_token().empty());
+}
+
 TEST_CASE("reads of an unknown kind or namespace say so", "[admin]") {
   AdminFixture fixture;
   ListRequest list;
@@ -396,6 +514,101 @@ TEST_CASE("reads of an unknown kind or namespace say so", "[admin]") {
         absl::StatusCode::kInvalidArgument);
   CHECK(fixture.config->Get(GetOf("cluster", "a"), Caller{}).status().code() ==
         absl::StatusCode::kNotFound);
+}
+
+constexpr char kSecret[] = R"({"tls_certificate": {
+  "certificate_chain": {"inline_string": "chain"},
+  "private_key": {"inline_string": "the key"}}})";
+
+std::string SpecText(const admin::v1::Resource& resource) {
+  return resource.spec().ShortDebugString();
+}
+
+TEST_CASE("a secret is stored, and shown redacted unless asked for", "[admin]") {
+  AdminFixture fixture;
+  const ApplyResponse applied = fixture.MustApply(fixture.ApplyOf("secret", "tls", kSecret));
+  REQUIRE(applied.warnings_size() == 1);
+  CHECK(applied.warnings(0).field() == "resources[0].kind");
+  CHECK_THAT(applied.warnings(0).message(), Catch::Contains("not served"));
+  CHECK(fixture.MustApply(fixture.ApplyOf("secret", "tls", kSecret)).outcome() ==
+        ApplyResponse::UNCHANGED);
+
+  const auto shown = fixture.config->Get(GetOf("secret", "tls"), Caller{});
+  REQUIRE(shown.ok());
+  CHECK_THAT(SpecText(*shown), Catch::Contains("[redacted]") && Catch::Contains("chain") &&
+                                   !Catch::Contains("the key"));
+  CHECK_THAT(SpecText(fixture.config->List(ListRequest(), Caller{})->resources(0)),
+             !Catch::Contains("the key"));
+  CHECK(fixture.audited.empty());
+
+  GetRequest full = GetOf("secret", "tls");
+  full.set_view(admin::v1::FULL);
+  const auto revealed = fixture.config->Get(full, Caller{.author = "alice"});
+  REQUIRE(revealed.ok());
+  CHECK_THAT(SpecText(*revealed), Catch::Contains("the key"));
+  ListRequest list;
+  list.set_view(admin::v1::FULL);
+  CHECK_THAT(SpecText(fixture.config->List(list, Caller{})->resources(0)),
+             Catch::Contains("the key"));
+  REQUIRE(fixture.audited.size() == 2);
+  CHECK(fixture.audited[0].principal == "alice");
+  CHECK(fixture.audited[0].action == "read secret");
+  CHECK(fixture.audited[0].resource == "default/secret/tls");
+
+  fixture.auditing = absl::UnavailableError("the audit log is away");
+  CHECK(fixture.config->Get(full, Caller{}).status() == fixture.auditing);
+  CHECK(fixture.config->List(list, Caller{}).status() == fixture.auditing);
+  CHECK(fixture.config->Get(GetOf("secret", "tls"), Caller{}).ok());
+}
+
+TEST_CASE("what was shown of a secret is not taken for it", "[admin]") {
+  AdminFixture fixture;
+  fixture.MustApply(fixture.ApplyOf("secret", "tls", kSecret));
+  ApplyRequest again = fixture.ApplyOf("secret", "tls", "{}");
+  *again.mutable_resources(0)->mutable_spec() =
+      fixture.config->Get(GetOf("secret", "tls"), Caller{})->spec();
+  const absl::Status status = fixture.config->Apply(again, Caller{}).status();
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  CHECK(ViolationsOf(status)[0].field ==
+        "resources[0].spec.tls_certificate.private_key.inline_string");
+  CHECK(HeadOf(fixture) == Revision{1});
+}
+
+TEST_CASE("what is said of a refused secret does not hold it", "[admin]") {
+  AdminFixture fixture;
+  for (const char* spec : {R"({"tls_certificate": {"private_key": {"inline_bytes": "the key!"}}})",
+                           R"({"tls_certificate": {"private_key": "the key!"}})",
+                           R"({"generic_secret": {"secret": {"inline_string": ["the key!"]}}})"}) {
+    INFO(spec);
+    const absl::Status status =
+        fixture.config->Apply(fixture.ApplyOf("secret", "s", spec), Caller{}).status();
+    CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+    CHECK_THAT(status.ToString(), !Catch::Contains("the key"));
+  }
+}
+
+TEST_CASE("key material outside secrets is warned of, and so is what the judge says", "[admin]") {
+  AdminFixture fixture;
+  ApplyRequest request = fixture.ApplyOf("cluster", "a", R"({"transport_socket": {
+      "name": "tls", "typed_config": {
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+      "common_tls_context": {"tls_certificates": [{"private_key": {"inline_string": "k"}}]}}}})");
+  ApplyResponse response = fixture.MustApply(request);
+  REQUIRE(response.warnings_size() == 1);
+  CHECK(response.warnings(0).field() ==
+        "resources[0].spec.transport_socket.typed_config.common_tls_context.tls_certificates[0]."
+        "private_key.inline_string");
+  CHECK_THAT(response.warnings(0).message(), Catch::Contains("only secrets are sealed"));
+
+  fixture.judge->warnings = [](const ChangeSet& changes) -> std::vector<FieldViolation> {
+    return {{"type", "odd", changes.upserts[0].key.ToString()}};
+  };
+  request = fixture.ApplyOf("cluster", "b", kCluster);
+  request.set_validate_only(true);
+  response = fixture.MustApply(request);
+  REQUIRE(response.warnings_size() == 1);
+  CHECK(response.warnings(0).field() == "resources[0].spec.type");
+  CHECK(response.warnings(0).message() == "odd");
 }
 
 }  // namespace

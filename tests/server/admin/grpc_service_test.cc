@@ -39,7 +39,7 @@ struct ServedFixture : AdminFixture {
   NodesHandler nodes{fleet};
   SystemHandler system{
       {.version = "1"}, store.get(), fleet, [] { return std::map<std::string, int>(); }, nullptr};
-  AdminServices services{config.get(), &nodes, &system,
+  AdminServices services{config.get(), revisions.get(), &nodes, &system,
                          [](const grpc::ServerContext&) { return Caller{.author = "bob"}; }};
   grpc::ServerBuilder builder;
   std::unique_ptr<grpc::Server> server;

@@ -248,11 +248,29 @@ TEST_CASE("a change is not refused for what was missing before it") {
   CHECK(Builder().Check(*dangling, {}, SetOf({"cluster/c>static"}, {"cluster/b"})).ok());
 }
 
-TEST_CASE("where proxies have clusters of their own, nothing is missing") {
+TEST_CASE("where proxies have clusters of their own, what is missing is only told") {
   const SnapshotBuilder builder(&Bodies().registry(), &Bodies().references(),
-                                DanglingReferences::kAllow);
+                                DanglingReferences::kWarn);
   const auto base = *builder.Build(kGroup, StateOf({}), nullptr);
-  CHECK(builder.Check(*base, {}, SetOf({"listener/l>route/r", "route/s>a"})).ok());
+  const ChangeSet dangling = SetOf({"listener/l>route/r", "route/s>a"});
+  CHECK(builder.Check(*base, {}, dangling).ok());
+  const std::vector<FieldViolation> warnings = builder.Warnings(*base, {}, dangling);
+  REQUIRE(warnings.size() == 2);
+  CHECK(warnings[0].subject == "default/listener/l");
+  CHECK(builder.Warnings(*base, {}, SetOf({"cluster/a>static"})).empty());
+  CHECK(Builder().Warnings(*base, {}, dangling).empty());
+}
+
+TEST_CASE("what is stored and not served is passed over") {
+  ChangeSet set = SetOf({"cluster/a>static"});
+  set.upserts.push_back({.key = {"default", "secret", "s"}, .record = {.body = "sealed"}});
+  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
+  CHECK(Builder().Check(*base, {}, set).ok());
+  set.removals.push_back({"default", "secret", "t"});
+  const auto after = After(*base, set);
+  CHECK(after->types[Bodies().registry().FindByShortName("cluster")->index()]->size() == 1);
+  set.upserts.back().key.type = "secrets";
+  CHECK_FALSE(Builder().Check(*base, {}, set).ok());
 }
 
 TEST_CASE("building at once and advancing step by step give equal sets", "[snapshot_builder]") {
