@@ -219,6 +219,7 @@ TEST_CASE("a large file is checked beside the work on it, and its damage is an a
   {
     const auto database = MustOpen(path);
     const auto writer = database->Writer();
+    REQUIRE(writer->get()->Execute({"own", "PRAGMA application_id = 7"}).ok());
     REQUIRE(writer->get()->Execute(kMakeTable).ok());
     REQUIRE(writer->get()->Execute(kInsert).ok());
   }
