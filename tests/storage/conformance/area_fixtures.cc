@@ -1,5 +1,8 @@
 #include "tests/storage/conformance/area_fixtures.h"
 
+#include <utility>
+#include <vector>
+
 #include "base/check.h"
 #include "base/random.h"
 #include "storage/migrator/migrator.h"
@@ -81,49 +84,50 @@ void SqliteAreas::Run(const std::string& sql) {
 struct PostgresAreas::State {
   PostgresDatabase database;
   SystemRandom random;
-  std::shared_ptr<PostgresPool> pool;  // null: closed
+  bool migrated = false;
+  std::vector<std::weak_ptr<PostgresPool>> pools;  // of the stores that were opened
 };
 
 PostgresAreas::PostgresAreas() : state_(std::make_unique<State>()) {}
 
 PostgresAreas::~PostgresAreas() = default;
 
-PostgresAreas::State& PostgresAreas::Opened() {
-  if (state_->pool == nullptr) {
-    state_->pool = std::make_shared<PostgresPool>(PostgresPool::Options{
-        .connection = {.conninfo = state_->database.Url(), .observer = nullptr},
-        .readers = 2,
-        .random = &state_->random});
-    auto writer = state_->pool->Writer();
-    SB_CHECK(writer.ok());
-    for (const PostgresArea area :
-         {PostgresArea::kAudit, PostgresArea::kQueue, PostgresArea::kTelemetry}) {
-      PostgresMigrationTarget target("test", area, writer->get());
-      SB_CHECK(Migrator(PostgresMigrations(area), "test", &target, &clock).Up().ok());
-    }
+std::shared_ptr<PostgresPool> PostgresAreas::Connect() {
+  auto pool = std::make_shared<PostgresPool>(PostgresPool::Options{
+      .connection = {.conninfo = state_->database.Url(), .observer = nullptr},
+      .readers = 2,
+      .random = &state_->random});
+  state_->pools.push_back(pool);
+  if (std::exchange(state_->migrated, true)) return pool;
+  auto writer = pool->Writer();
+  SB_CHECK(writer.ok());
+  for (const PostgresArea area :
+       {PostgresArea::kAudit, PostgresArea::kQueue, PostgresArea::kTelemetry}) {
+    PostgresMigrationTarget target("test", area, writer->get());
+    SB_CHECK(Migrator(PostgresMigrations(area), "test", &target, &clock).Up().ok());
   }
-  return *state_;
+  return pool;
 }
 
 std::unique_ptr<AuditLog> PostgresAreas::OpenAuditLog() {
-  return std::make_unique<PostgresAuditLog>(Opened().pool, &clock);
+  return std::make_unique<PostgresAuditLog>(Connect(), &clock);
 }
 
 std::unique_ptr<JobQueue> PostgresAreas::OpenJobQueue(int64_t max_waiting) {
-  return std::make_unique<PostgresJobQueue>(Opened().pool, &clock, max_waiting);
+  return std::make_unique<PostgresJobQueue>(Connect(), &clock, max_waiting);
 }
 
 std::unique_ptr<Leases> PostgresAreas::OpenLeases() {
-  return std::make_unique<PostgresLeases>(Opened().pool, &clock);
+  return std::make_unique<PostgresLeases>(Connect(), &clock);
 }
 
 std::unique_ptr<NodeHistory> PostgresAreas::OpenNodeHistory() {
-  return std::make_unique<PostgresNodeHistory>(Opened().pool, &clock);
+  return std::make_unique<PostgresNodeHistory>(Connect(), &clock);
 }
 
 void PostgresAreas::Close() {
-  SB_CHECK(state_->pool == nullptr || state_->pool.use_count() == 1);
-  state_->pool.reset();
+  for (const std::weak_ptr<PostgresPool>& pool : state_->pools) SB_CHECK(pool.expired());
+  state_->pools.clear();
 }
 
 void PostgresAreas::Run(const std::string& sql) { state_->database.Execute(sql); }

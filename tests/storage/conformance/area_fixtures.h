@@ -16,9 +16,14 @@
 //   kReopens    whether what was written is there after Close; what needs that prints n/a otherwise
 //   clock       the stores'; moved by the test
 //   kEvents     the table of audit events, kHead that of the log's head: to write past the store
-//   Open...()   stores on the fixture's one database; as many as the test likes
+//   Open...()   stores on the fixture's one database; as many as the test likes, on PostgreSQL each
+//               with connections of its own, as several daemons have them
 //   Close()     closes the database, which the next Open opens again; the stores must be gone
 //   Run(sql)    runs a statement on the area audit, past its store
+namespace signalbox {
+class PostgresPool;
+}
+
 namespace signalbox::testing {
 
 // Text of so many bytes that an index cannot make smaller; the same each time.
@@ -95,7 +100,7 @@ class PostgresAreas : public AreaFixture {
 
  private:
   struct State;
-  State& Opened();
+  std::shared_ptr<PostgresPool> Connect();
   const std::unique_ptr<State> state_;
 };
 
