@@ -49,6 +49,9 @@ class Resolver {
     settings_.overrun_after = Duration("xds.ordering.overrun_after");
     settings_.warm_timeout = Duration("xds.ordering.warm_timeout");
     settings_.hold_max = Duration("xds.ordering.hold_max");
+    settings_.removal_grace = Duration("xds.ordering.removal_grace");
+    settings_.removal_grace_opaque = Duration("xds.ordering.removal_grace_opaque");
+    settings_.listener_drain = Duration("xds.ordering.listener_drain");
     ResolveAdminSocket();
     if (Text("validate.references") == "warn")
       settings_.references = Settings::DanglingReferences::kWarn;

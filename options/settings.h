@@ -34,6 +34,9 @@ struct Settings {
   absl::Duration overrun_after;
   absl::Duration warm_timeout;
   absl::Duration hold_max;
+  absl::Duration removal_grace;
+  absl::Duration removal_grace_opaque;
+  absl::Duration listener_drain;
 
   // The Unix socket's path. Unless given: /run/signalbox/admin.sock for root, else
   // $XDG_RUNTIME_DIR/signalbox/admin.sock, else admin.sock in the directory where state is kept.

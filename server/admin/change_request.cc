@@ -30,8 +30,8 @@ namespace {
 // Reads one request; collects what is wrong with it.
 class Reader {
  public:
-  Reader(const Descriptors& descriptors, const TypeRegistry& registry, uint64_t epoch)
-      : descriptors_(descriptors), registry_(registry), epoch_(epoch) {}
+  Reader(const Descriptors& descriptors, uint64_t epoch)
+      : descriptors_(descriptors), epoch_(epoch) {}
 
   absl::StatusOr<Change> Read(const admin::v1::ApplyRequest& request) {
     SB_RETURN_IF_ERROR(ReadEnvelope(request));
@@ -144,8 +144,6 @@ class Reader {
       }
     }
     if (type == nullptr) return absl::OkStatus();
-    if (registry_.FindByShortName(type->name) == nullptr)
-      Warn(absl::StrCat(at, ".kind"), errors::KindNotServed(type->name));
     SB_RETURN_IF_ERROR(ReadSpec(absl::StrCat(at, ".spec"), *type, resource, &upsert.record.body));
     if (violations_.size() == before) change_.changes.upserts.push_back(std::move(upsert));
     return absl::OkStatus();
@@ -211,7 +209,6 @@ class Reader {
   }
 
   const Descriptors& descriptors_;
-  const TypeRegistry& registry_;
   const uint64_t epoch_;
 
   Change change_;
@@ -221,9 +218,9 @@ class Reader {
 
 }  // namespace
 
-absl::StatusOr<Change> ReadChange(const Descriptors& descriptors, const TypeRegistry& registry,
+absl::StatusOr<Change> ReadChange(const Descriptors& descriptors,
                                   const admin::v1::ApplyRequest& request, uint64_t epoch) {
-  return Reader(descriptors, registry, epoch).Read(request);
+  return Reader(descriptors, epoch).Read(request);
 }
 
 absl::Status AtRequestPaths(absl::Status status, const ChangeSet& changes) {

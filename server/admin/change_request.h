@@ -7,7 +7,6 @@
 #include "absl/status/statusor.h"
 #include "base/error_details.h"
 #include "server/descriptors/descriptors.h"
-#include "server/types/registry.h"
 #include "signalbox/admin/v1/config.pb.h"
 #include "storage/model/change_set.h"
 #include "storage/resource_store.h"
@@ -27,7 +26,7 @@ struct Change {
 //   kInvalidArgument  something is wrong; field violations name each field by its path in the
 //                     request, at most limits::kMaxViolations of them
 //   kAborted          an etag is of another epoch
-absl::StatusOr<Change> ReadChange(const Descriptors& descriptors, const TypeRegistry& registry,
+absl::StatusOr<Change> ReadChange(const Descriptors& descriptors,
                                   const admin::v1::ApplyRequest& request, uint64_t epoch);
 
 // The status with the violations of a judge, which name resources by key, turned into paths in the

@@ -86,11 +86,9 @@ absl::Status CheckNamespace(absl::string_view field, absl::string_view name) {
 }  // namespace
 
 ConfigHandler::ConfigHandler(ResourceStore* store, const Descriptors* descriptors,
-                             const TypeRegistry* registry, JudgeSource judges, Admit admit,
-                             Applied applied, Audit audit)
+                             JudgeSource judges, Admit admit, Applied applied, Audit audit)
     : store_(store),
       descriptors_(descriptors),
-      registry_(registry),
       judges_(std::move(judges)),
       admit_(std::move(admit)),
       applied_(std::move(applied)),
@@ -106,7 +104,7 @@ absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::Apply(
 absl::StatusOr<admin::v1::ApplyResponse> ConfigHandler::JudgeAndCommit(
     const admin::v1::ApplyRequest& request, const Caller& caller) {
   SB_ASSIGN_OR_RETURN(const Head head, store_->ReadHead());
-  SB_ASSIGN_OR_RETURN(Change change, ReadChange(*descriptors_, *registry_, request, head.epoch));
+  SB_ASSIGN_OR_RETURN(Change change, ReadChange(*descriptors_, request, head.epoch));
   change.changes.author = caller.author;
   change.changes.source = caller.source;
   change.preconditions.epoch = head.epoch;

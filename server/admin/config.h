@@ -10,7 +10,6 @@
 #include "server/admin/judging.h"
 #include "server/descriptors/descriptors.h"
 #include "server/descriptors/kinds.h"
-#include "server/types/registry.h"
 #include "signalbox/admin/v1/config.pb.h"
 #include "storage/model/audit_event.h"
 #include "storage/model/change_set.h"
@@ -35,8 +34,8 @@ class ConfigHandler {
 
   // All must outlive this object. `admit` and `applied` may be empty; without `audit` secrets are
   // not shown.
-  ConfigHandler(ResourceStore* store, const Descriptors* descriptors, const TypeRegistry* registry,
-                JudgeSource judges, Admit admit = {}, Applied applied = {}, Audit audit = {});
+  ConfigHandler(ResourceStore* store, const Descriptors* descriptors, JudgeSource judges,
+                Admit admit = {}, Applied applied = {}, Audit audit = {});
 
   // Judges the change by a dry run, then commits it as one revision (HOUSE section 3). With
   // validate_only it says what would have been done, and writes nothing.
@@ -73,7 +72,6 @@ class ConfigHandler {
 
   ResourceStore* const store_;
   const Descriptors* const descriptors_;
-  const TypeRegistry* const registry_;
   const JudgeSource judges_;
   const Admit admit_;
   const Applied applied_;

@@ -63,10 +63,6 @@ std::string UnknownFilterKey(absl::string_view key, absl::string_view meant) {
       suggestion.empty() ? "; the keys are label.KEY, group, kind and changed_since" : suggestion);
 }
 
-std::string KindNotServed(absl::string_view kind) {
-  return absl::StrCat("\"", kind, "\" is stored, and not served to proxies by this version");
-}
-
 std::string KeyMaterialNotSealed() {
   return "holds key material, which is stored and shown as it is here: only secrets are sealed";
 }

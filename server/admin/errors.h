@@ -31,7 +31,6 @@ std::string UnknownNamespace(absl::string_view name);
 std::string UnknownGroup(absl::string_view name);
 // `meant` is what the key is compared with where it names something below another: "label.env".
 std::string UnknownFilterKey(absl::string_view key, absl::string_view meant);
-std::string KindNotServed(absl::string_view kind);
 std::string KeyMaterialNotSealed();
 std::string RedactedValue();
 // A text about a secret without what stands in quotes in it.

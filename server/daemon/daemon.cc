@@ -180,6 +180,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.sessions.overrun_after = settings.overrun_after;
   p.sessions.warm_timeout = settings.warm_timeout;
   p.sessions.hold_max = settings.hold_max;
+  p.sessions.removal_grace = settings.removal_grace;
+  p.sessions.removal_grace_opaque = settings.removal_grace_opaque;
+  p.sessions.listener_drain = settings.listener_drain;
   p.sessions.ack_deadline = settings.ack_deadline;
   p.streams = {&p.snapshots, &*p.fleet, &p.memories, &*p.timers, &*p.telemetry, &p.clock};
   p.ads.emplace(&p.streams, &p.sessions, &p.random);
@@ -222,7 +225,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
     return counts;
   };
   p.config.emplace(
-      p.store, p.descriptors.get(), &p.types,
+      p.store, p.descriptors.get(),
       [&p, by_snapshot = JudgeBySnapshot(&*p.builder, &p.snapshots, group,
                                          p.store)]() -> absl::StatusOr<Judging> {
         const PublishState state = p.publisher->State();

@@ -90,6 +90,10 @@ void Telemetry::OnEvent(const ClientInfo& client, const SessionEvent& event) {
           "a resource is larger than what receivers take by default",
           {{"node", client.node_id}, {"type", type}, {"resources", names}, {"size", event.text}});
       return;
+    case SessionEvent::Kind::kWithheld:
+      log::Warning("a type is withheld",
+                   {{"node", client.node_id}, {"type", type}, {"reason", event.text}});
+      return;
   }
 }
 

@@ -21,8 +21,8 @@ struct Kind {
   bool secret = false;  // what is in it is not shown, and not logged, unless asked for
 };
 
-// Every kind, sorted by name; lives as long as the process. What the daemon also serves to proxies
-// is in server/types/registry.cc.
+// Every kind, sorted by name; lives as long as the process. What the protocol asks of each is in
+// server/types/registry.cc.
 absl::Span<const Kind> Kinds();
 
 // Their names, sorted.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -38,6 +39,9 @@ class Fragment {
   const std::string& version() const { return version_; }
   // What the resource mentions.
   const ResourceReferences& references() const { return references_; }
+  bool RefersTo(const Reference& reference) const {
+    return std::binary_search(references_.names.begin(), references_.names.end(), reference);
+  }
   // Of name and version; what set hashes are sums of.
   absl::uint128 identity() const { return identity_; }
   // The message as stored.

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_details.h"
 #include "base/status_macros.h"
-#include "server/descriptors/kinds.h"
 #include "server/snapshot/missing_references.h"
 
 namespace signalbox {
@@ -34,7 +33,7 @@ SnapshotBuilder::SnapshotBuilder(const TypeRegistry* registry, const References*
 
 absl::StatusOr<const ResourceType*> SnapshotBuilder::TypeOf(const ResourceKey& key) const {
   const ResourceType* type = registry_->FindByShortName(key.type);
-  if (type == nullptr && FindKind(key.type) == nullptr) {
+  if (type == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat(key.ToString(), ": there is no type \"", key.type, "\""));
   }
@@ -57,7 +56,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group,
   std::vector<std::vector<FragmentPtr>> fragments(registry_->in_push_order().size());
   for (const Resource& resource : state.resources) {
     SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));
-    if (type == nullptr || !IsFor(group, resource.key, *resource.record)) continue;
+    if (!IsFor(group, resource.key, *resource.record)) continue;
     const FragmentPtr* known =
         previous == nullptr ? nullptr : previous->types[type->index()]->FindPtr(resource.key.name);
     if (known != nullptr && (*known)->version() == VersionOf(resource.body_hash)) {
@@ -90,7 +89,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
   for (const RevisionChanges& revision : changes) {
     for (const Resource& resource : revision.upserts) {
       SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));
-      if (type == nullptr || resource.key.namespace_name != base.group.namespace_name) continue;
+      if (resource.key.namespace_name != base.group.namespace_name) continue;
       FragmentPtr& edit = edits[type->index()][resource.key.name];
       edit = nullptr;
       if (!IsFor(base.group, resource.key, *resource.record)) continue;
@@ -104,7 +103,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
     }
     for (const ResourceKey& key : revision.removals) {
       SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(key));
-      if (type == nullptr || key.namespace_name != base.group.namespace_name) continue;
+      if (key.namespace_name != base.group.namespace_name) continue;
       edits[type->index()][key.name] = nullptr;
     }
     snapshot->revision = revision.info.revision;

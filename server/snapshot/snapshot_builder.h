@@ -24,8 +24,7 @@ enum class DanglingReferences { kRefuse, kWarn };
 //
 // In all of them kInvalidArgument names the resource that cannot be published and why: a type that
 // nobody knows, a body that is not its type's message, a name in the body that is not the
-// resource's. Resources of kinds that are stored but not served (they are not in the registry) are
-// passed over.
+// resource's.
 class SnapshotBuilder {
  public:
   // `registry` and `references` must outlive this object.
@@ -64,7 +63,7 @@ class SnapshotBuilder {
                             const ChangeSet& changes) const;
   absl::StatusOr<FragmentPtr> MakeFragment(const ResourceType& type, const ResourceKey& key,
                                            const Record& record, const Digest& body_hash) const;
-  // Null for a kind that is not served.
+  // Never null.
   absl::StatusOr<const ResourceType*> TypeOf(const ResourceKey& key) const;
 
   const TypeRegistry* const registry_;

@@ -14,8 +14,6 @@ constexpr size_t kChunkSize = 64;
 
 bool ByName(const FragmentPtr& a, const FragmentPtr& b) { return a->name() < b->name(); }
 
-bool Before(const Reference* a, const Reference* b) { return *a < *b; }
-
 }  // namespace
 
 const TypeSetPtr& TypeSet::Empty() {
@@ -27,6 +25,7 @@ TypeSet::TypeSet(std::vector<ChunkPtr> chunks) : chunks_(std::move(chunks)) {
   for (const ChunkPtr& chunk : chunks_) {
     size_ += chunk->fragments.size();
     hash_ += chunk->hash;
+    opaque_ |= chunk->opaque;
   }
 }
 
@@ -40,7 +39,10 @@ void TypeSet::AppendChunks(std::vector<FragmentPtr> fragments, std::vector<Chunk
     chunk->fragments.assign(
         std::make_move_iterator(fragments.begin() + static_cast<ptrdiff_t>(begin)),
         std::make_move_iterator(fragments.begin() + static_cast<ptrdiff_t>(end)));
-    for (const FragmentPtr& fragment : chunk->fragments) chunk->hash += fragment->identity();
+    for (const FragmentPtr& fragment : chunk->fragments) {
+      chunk->hash += fragment->identity();
+      chunk->opaque |= fragment->references().opaque;
+    }
     chunks->push_back(std::move(chunk));
     begin = end;
   }
@@ -123,17 +125,23 @@ std::string TypeSet::version() const {
   return absl::StrFormat("%016x%016x", absl::Uint128High64(hash_), absl::Uint128Low64(hash_));
 }
 
-bool TypeSet::Mentions(const Reference& reference) const {
+std::vector<const Fragment*> TypeSet::Referring(const Reference& reference) const {
+  const auto before = [](const Referral& a, const Referral& b) { return *a.first < *b.first; };
   MutexLock lock(&mu_);
-  if (mentioned_ == nullptr) {
-    auto mentioned = std::make_unique<std::vector<const Reference*>>();
+  if (referrals_ == nullptr) {
+    auto referrals = std::make_unique<std::vector<Referral>>();
     ForEach([&](const FragmentPtr& fragment) {
-      for (const Reference& name : fragment->references().names) mentioned->push_back(&name);
+      for (const Reference& name : fragment->references().names)
+        referrals->emplace_back(&name, fragment.get());
     });
-    std::sort(mentioned->begin(), mentioned->end(), Before);
-    mentioned_ = std::move(mentioned);
+    std::sort(referrals->begin(), referrals->end(), before);
+    referrals_ = std::move(referrals);
   }
-  return std::binary_search(mentioned_->begin(), mentioned_->end(), &reference, Before);
+  const auto [first, last] = std::equal_range(referrals_->begin(), referrals_->end(),
+                                              Referral(&reference, nullptr), before);
+  std::vector<const Fragment*> referring;
+  for (auto referral = first; referral != last; ++referral) referring.push_back(referral->second);
+  return referring;
 }
 
 Slice TypeSet::SotwBody() const {

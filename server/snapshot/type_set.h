@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/numeric/int128.h"
@@ -56,9 +57,11 @@ class TypeSet {
     }
   }
 
-  // Whether a member mentions `reference`. The first call looks at all of them; what it finds is
-  // kept.
-  bool Mentions(const Reference& reference) const;
+  // The members that refer to `reference`, in no order; valid as long as this set. The first call
+  // looks at all of them; what it finds is kept.
+  std::vector<const Fragment*> Referring(const Reference& reference) const;
+  // Whether a member may use clusters that it does not name (ResourceReferences::opaque).
+  bool opaque() const { return opaque_; }
 
   // The SotW forms of all members, one after the other; made at the first call and kept.
   Slice SotwBody() const;
@@ -73,6 +76,7 @@ class TypeSet {
   struct Chunk {
     std::vector<FragmentPtr> fragments;  // sorted, never empty
     absl::uint128 hash = 0;
+    bool opaque = false;
   };
   using ChunkPtr = std::shared_ptr<const Chunk>;
 
@@ -98,11 +102,13 @@ class TypeSet {
   std::vector<ChunkPtr> chunks_;
   size_t size_ = 0;
   absl::uint128 hash_ = 0;
+  bool opaque_ = false;
 
   mutable Mutex mu_;
   mutable std::shared_ptr<const std::string> sotw_body_ SB_GUARDED_BY(mu_);
-  // What members mention, sorted; it is theirs. Null before it is asked for.
-  mutable std::unique_ptr<const std::vector<const Reference*>> mentioned_ SB_GUARDED_BY(mu_);
+  // What members refer to, and which of them, sorted; it is theirs. Null before it is asked for.
+  using Referral = std::pair<const Reference*, const Fragment*>;
+  mutable std::unique_ptr<const std::vector<Referral>> referrals_ SB_GUARDED_BY(mu_);
 };
 
 template <typename Visit>

@@ -3,6 +3,9 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <string>
+#include <utility>
+
 #include "base/check.h"
 #include "server/types/config_source.h"
 
@@ -24,31 +27,18 @@ const Message& MessageField(const Message& message, const char* name) {
   return message.GetReflection()->GetMessage(message, field);
 }
 
-class ClusterType final : public ResourceType {
- public:
-  using ResourceType::ResourceType;
-
-  void AddOwnReferences(const Message& cluster, std::vector<Reference>* references) const override {
-    const FieldDescriptor* type = cluster.GetDescriptor()->FindFieldByName("type");
-    SB_CHECK(type != nullptr);
-    if (!cluster.GetReflection()->HasField(cluster, type)) return;
-    if (cluster.GetReflection()->GetEnum(cluster, type)->name() != "EDS") return;
-    const Message& eds = MessageField(cluster, "eds_cluster_config");
-    if (!ComesFromThisServer(MessageField(eds, "eds_config"))) return;
-    std::string name = StringField(eds, "service_name");
-    references->push_back(
-        {"endpoints", name.empty() ? StringField(cluster, "name") : std::move(name)});
-  }
-};
-
 }  // namespace
 
-std::unique_ptr<ResourceType> MakeClusterType() {
-  const Kind* kind = FindKind("cluster");
-  SB_CHECK(kind != nullptr);
-  return std::make_unique<ClusterType>(
-      *kind, ResourceType::Protocol{
-                 .abbreviation = "CDS", .full_state_in_sotw = true, .legacy_wildcard = true});
+void AddClusterReferences(const Message& cluster, std::vector<Reference>* references) {
+  const FieldDescriptor* type = cluster.GetDescriptor()->FindFieldByName("type");
+  SB_CHECK(type != nullptr);
+  if (!cluster.GetReflection()->HasField(cluster, type)) return;
+  if (cluster.GetReflection()->GetEnum(cluster, type)->name() != "EDS") return;
+  const Message& eds = MessageField(cluster, "eds_cluster_config");
+  if (!ComesFromThisServer(MessageField(eds, "eds_config"))) return;
+  std::string name = StringField(eds, "service_name");
+  references->push_back(
+      {"endpoints", name.empty() ? StringField(cluster, "name") : std::move(name)});
 }
 
 }  // namespace signalbox

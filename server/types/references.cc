@@ -26,10 +26,13 @@ using google::protobuf::Reflection;
 // What a row's field names, if not a resource of a type.
 constexpr absl::string_view kOpaque =
     "(opaque)";  // something that leads to clusters not named here
+constexpr absl::string_view kSecret = "secret";
+constexpr absl::string_view kExtensionSource = "envoy.config.core.v3.ExtensionConfigSource";
 constexpr absl::string_view kElsewhere = "(elsewhere)";  // nothing of ours: the walk goes no deeper
 
 // A field that names something. A map names by its keys. Without a field the message's presence
-// says it all.
+// says it all. What comes from elsewhere, by `config_source`, names nothing of ours; but routes and
+// the like may lead to clusters of ours.
 struct Row {
   absl::string_view message;
   absl::string_view field;
@@ -114,15 +117,19 @@ constexpr Row kTable[] = {
     // Code of the user's, and configuration that is fetched separately
     {"envoy.extensions.wasm.v3.PluginConfig", "", kOpaque},
     {"envoy.extensions.dynamic_modules.v3.DynamicModuleConfig", "", kOpaque},
-    {"envoy.config.core.v3.ExtensionConfigSource", "", kOpaque},
+    // By the name of the message that it stands in (VisitExtension).
+    {"envoy.config.core.v3.ExtensionConfigSource", "", kOpaque, "config_source"},
 
     // Route configurations
     {"envoy.extensions.filters.network.http_connection_manager.v3.Rds", "route_config_name",
      "route", "config_source"},
-    {"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds", "", kOpaque},
+    {"envoy.config.route.v3.ScopedRouteConfiguration", "route_configuration_name", "route"},
+    // All scopes that there are.
+    {"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds", "", kOpaque,
+     "scoped_rds_config_source"},
 
     // Secrets
-    {"envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig", "name", "secret", "sds_config"},
+    {"envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig", "name", kSecret, "sds_config"},
 };
 
 // How many Any may stand within each other; deeper ones count as opaque.
@@ -184,6 +191,7 @@ class Walk {
     reflection->ListFields(message, &fields);
     for (const FieldDescriptor* field : fields) {
       if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+      if (field->message_type()->full_name() == kExtensionSource) VisitExtension(message, *field);
       if (!field->is_repeated()) {
         Visit(reflection->GetMessage(message, field), any_depth);
         continue;
@@ -195,15 +203,33 @@ class Walk {
   }
 
  private:
-  void Apply(const Row& row, const Message& message) {
-    if (row.field.empty()) {
+  // An extension's configuration is a resource that goes by the extension's name (ECDS).
+  void VisitExtension(const Message& extension, const FieldDescriptor& discovery) {
+    const FieldDescriptor* const name = extension.GetDescriptor()->FindFieldByName("name");
+    if (name == nullptr || discovery.is_repeated()) {
       found_->opaque = true;
       return;
     }
+    const Reflection* reflection = extension.GetReflection();
+    const Message& source = reflection->GetMessage(extension, &discovery);
+    if (!ComesFromThisServer(
+            source.GetReflection()->GetMessage(source, Field(source, "config_source")))) {
+      return;
+    }
+    found_->names.push_back({"extension-config", reflection->GetString(extension, name)});
+  }
+
+  void Apply(const Row& row, const Message& message) {
     if (!row.config_source.empty()) {
       const Message& source =
           message.GetReflection()->GetMessage(message, Field(message, row.config_source));
-      if (!ComesFromThisServer(source)) return;
+      const bool ours = ComesFromThisServer(source);
+      found_->opaque |= !ours && row.names != kSecret;
+      if (!ours || row.field.empty()) return;
+    }
+    if (row.field.empty()) {
+      found_->opaque = true;
+      return;
     }
     for (std::string& name : StringsOf(message, Field(message, row.field))) {
       if (row.names == kOpaque) {

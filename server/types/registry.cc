@@ -2,22 +2,59 @@
 
 #include <utility>
 
+#include "base/check.h"
+#include "server/descriptors/kinds.h"
 #include "server/types/cluster.h"
-#include "server/types/endpoints.h"
-#include "server/types/listener.h"
-#include "server/types/route.h"
 
 namespace signalbox {
+namespace {
+
+struct Row {
+  absl::string_view kind;
+  ResourceType::Protocol protocol;
+};
+
+constexpr absl::string_view kOfClusters[] = {"secret", "cluster", "endpoints"};
+constexpr absl::string_view kOfExtensions[] = {"secret", "cluster", "extension-config", "route"};
+constexpr absl::string_view kOfListeners[] = {"secret", "cluster", "extension-config", "route"};
+constexpr absl::string_view kOfScopedRoutes[] = {"secret", "cluster", "extension-config", "route"};
+constexpr absl::string_view kOfRoutes[] = {"secret", "cluster", "extension-config"};
+
+// In push order (XDS O1): what others refer to goes before them.
+constexpr Row kTypes[] = {
+    {"runtime", {.abbreviation = "RTDS"}},
+    {"secret", {.abbreviation = "SDS"}},
+    {"cluster",
+     {.abbreviation = "CDS",
+      .full_state_in_sotw = true,
+      .legacy_wildcard = true,
+      .refers_to = kOfClusters,
+      .add_own_references = AddClusterReferences}},
+    {"endpoints", {.abbreviation = "EDS"}},
+    {"extension-config", {.abbreviation = "ECDS", .refers_to = kOfExtensions}},
+    {"listener",
+     {.abbreviation = "LDS",
+      .full_state_in_sotw = true,
+      .legacy_wildcard = true,
+      .refers_to = kOfListeners}},
+    {"scoped-route",
+     {.abbreviation = "SRDS",
+      .full_state_in_sotw = true,
+      .legacy_wildcard = true,
+      .refers_to = kOfScopedRoutes}},
+    {"route", {.abbreviation = "RDS", .refers_to = kOfRoutes}},
+};
+
+}  // namespace
 
 TypeRegistry::TypeRegistry() {
-  types_.push_back(MakeClusterType());
-  types_.push_back(MakeEndpointsType());
-  types_.push_back(MakeListenerType());
-  types_.push_back(MakeRouteType());
-
-  for (const auto& type : types_) {
+  for (const Row& row : kTypes) {
+    const Kind* const kind = FindKind(row.kind);
+    SB_CHECK(kind != nullptr);
+    auto type = std::make_unique<ResourceType>(*kind, row.protocol);
     type->index_ = static_cast<int>(in_push_order_.size());
     in_push_order_.push_back(type.get());
+    types_.push_back(std::move(type));
   }
 }
 

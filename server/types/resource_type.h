@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "server/descriptors/kinds.h"
 
 namespace google::protobuf {
@@ -32,12 +33,16 @@ class ResourceType {
     bool full_state_in_sotw =
         false;  // every SotW response lists all; what is absent is deleted (LDS, CDS)
     bool legacy_wildcard = false;  // a first request without names asks for all (LDS, CDS)
+    absl::Span<const absl::string_view> refers_to = {};  // short names of what it may name; static
+    // Adds what a resource of the type refers to by a rule that the table of fields cannot express.
+    // Order and repetition do not matter. Null: there is no such rule.
+    void (*add_own_references)(const google::protobuf::Message& resource,
+                               std::vector<Reference>* references) = nullptr;
   };
 
   ResourceType(const Kind& kind, const Protocol& protocol) : kind_(kind), protocol_(protocol) {
     type_url_ = std::string(kTypeUrlPrefix) + std::string(kind.message_name);
   }
-  virtual ~ResourceType() = default;
   ResourceType(const ResourceType&) = delete;
   ResourceType& operator=(const ResourceType&) = delete;
 
@@ -58,11 +63,17 @@ class ResourceType {
   // The position in push order, from 0.
   int index() const { return index_; }
 
-  // Adds what `resource`, a message of this type, refers to by a rule that a table of fields cannot
-  // express, such as the endpoints that an EDS cluster takes its own name for. Order and repetition
-  // do not matter.
-  virtual void AddOwnReferences(const google::protobuf::Message& resource,
-                                std::vector<Reference>* references) const {}
+  // Short names of the types that resources of this one may name.
+  absl::Span<const absl::string_view> refers_to() const { return protocol_.refers_to; }
+  // The type is a secret: it goes to those only who may read it (XDS 1.8).
+  bool secret() const { return kind_.secret; }
+
+  // Adds what `resource`, a message of this type, refers to by a rule of its own, such as the
+  // endpoints that an EDS cluster takes its own name for. Order and repetition do not matter.
+  void AddOwnReferences(const google::protobuf::Message& resource,
+                        std::vector<Reference>* references) const {
+    if (protocol_.add_own_references != nullptr) protocol_.add_own_references(resource, references);
+  }
 
  private:
   friend class TypeRegistry;

@@ -27,10 +27,18 @@ Holding Holding::Unknown() {
   return holding;
 }
 
+std::vector<Holding::Exception>::const_iterator Holding::LowerBound(absl::string_view name) const {
+  return std::lower_bound(exceptions_.begin(), exceptions_.end(), name,
+                          [](const Exception& a, absl::string_view b) { return a.first < b; });
+}
+
+bool Holding::IsException(absl::string_view name) const {
+  const auto exception = LowerBound(name);
+  return exception != exceptions_.end() && exception->first == name;
+}
+
 Held Holding::Get(absl::string_view name) const {
-  const auto exception =
-      std::lower_bound(exceptions_.begin(), exceptions_.end(), name,
-                       [](const Exception& a, absl::string_view b) { return a.first < b; });
+  const auto exception = LowerBound(name);
   if (exception != exceptions_.end() && exception->first == name) return exception->second;
   if (const FragmentPtr* fragment = base_->FindPtr(name)) return Held::Content(*fragment);
   return rest_unknown_ ? Held::Unknown() : Held::Absent();

@@ -62,6 +62,8 @@ class Holding {
   static Holding Unknown();
 
   Held Get(absl::string_view name) const;
+  // Whether the base does not say what there is under a name.
+  bool IsException(absl::string_view name) const;
 
   // Sets names, in any order, no name twice.
   void Set(std::vector<Exception> changes);
@@ -81,6 +83,9 @@ class Holding {
   bool rest_unknown() const { return rest_unknown_; }
 
  private:
+  // The first exception that is not before `name`.
+  std::vector<Exception>::const_iterator LowerBound(absl::string_view name) const;
+
   TypeSetPtr base_ = TypeSet::Empty();
   std::vector<Exception> exceptions_;
   bool rest_unknown_ = false;  // what is neither in base nor an exception is Unknown, not Absent

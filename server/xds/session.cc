@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/xds/limits.h"
@@ -14,10 +16,13 @@ constexpr int kTypeUrlField = 4;
 constexpr int kNonceField = 5;
 constexpr int kControlPlaneIdentifierField = 1;
 
+constexpr absl::string_view kWhyWithheld =
+    "secrets go to proxies on this machine and over TLS only";
+
 constexpr absl::string_view kListener = "listener";
-constexpr absl::string_view kRoute = "route";
 constexpr absl::string_view kCluster = "cluster";
 constexpr absl::string_view kEndpoints = "endpoints";
+constexpr absl::string_view kSecret = "secret";
 
 Subscription::Removals RemovalsOf(const ResourceType& type, Variant variant) {
   if (variant == Variant::kDelta) return Subscription::Removals::kTold;
@@ -31,11 +36,6 @@ std::vector<std::string> EndpointsOf(const Fragment& cluster) {
     if (reference.type == kEndpoints) names.push_back(reference.name);
   }
   return names;
-}
-
-bool Mentions(const Fragment& fragment, const Reference& reference) {
-  const std::vector<Reference>& names = fragment.references().names;
-  return std::binary_search(names.begin(), names.end(), reference);
 }
 
 // From the best to the worst.
@@ -191,15 +191,14 @@ void Session::AfterNack(Subscription& subscription, const Subscription::Settled&
 std::string Session::ReasonToWait(const TypeState& state, const Fragment& wanted,
                                   const Held& has) const {
   // XDS O1b: only where this stream gets all clusters is it known that a missing acknowledgement
-  // means warming.
-  const absl::string_view type = state.subscription->type().short_name();
-  if (type != kListener && type != kRoute) return "";
+  // means warming. Clusters made of clusters come with them.
+  if (state.subscription->type().short_name() == kCluster) return "";
   const TypeState* clusters = Find(kCluster);
   if (clusters == nullptr || !clusters->subscription->wildcard()) return "";
   for (const Reference& reference : wanted.references().names) {
     if (reference.type != kCluster || !clusters->subscription->target().Contains(reference.name))
       continue;
-    if (has.fragment() != nullptr && Mentions(*has.fragment(), reference)) continue;
+    if (has.fragment() != nullptr && has.fragment()->RefersTo(reference)) continue;
     const Held acked = clusters->subscription->Acked(reference.name);
     if (acked.absent() || acked.unknown())
       return absl::StrCat("cluster/", reference.name, " to be acknowledged");
@@ -207,28 +206,62 @@ std::string Session::ReasonToWait(const TypeState& state, const Fragment& wanted
   return "";
 }
 
-std::string Session::ReasonToKeep(const TypeState& state) const {
-  // XDS O1: what refers to a cluster goes before it does, and the cluster before its endpoints.
-  const bool endpoints = state.subscription->type().short_name() == kEndpoints;
-  if (!endpoints && state.subscription->type().short_name() != kCluster) return "";
-  for (const absl::string_view referrer : {kListener, kRoute, kCluster}) {
-    if (referrer == kCluster && !endpoints) continue;
-    const TypeState* other = Find(referrer);
-    if (other != nullptr && !Settled(*other))
-      return absl::StrCat(referrer, " changes to be acknowledged");
+std::string Session::ReferrerOf(const TypeState& state, const std::string& name,
+                                AllReferrers* referrers) const {
+  if (!referrers->has_value()) {
+    referrers->emplace();
+    for (const TypeState& other : types_) {
+      (*referrers)
+          ->push_back(other.subscription->type().refers_to().empty()
+                          ? Referrers()
+                          : other.subscription->FindReferrers());
+    }
+  }
+  const Reference reference = {std::string(state.subscription->type().short_name()), name};
+  for (const TypeState& other : types_) {
+    const ResourceType& type = other.subscription->type();
+    if (type.refers_to().empty()) continue;
+    const Referrers& its = (**referrers)[static_cast<size_t>(type.index())];
+    std::string found = its.Find(reference);
+    // One response may take away a cluster and bring what nobody knew in place of another.
+    const bool may_refer =
+        &other != &state && absl::c_linear_search(type.refers_to(), reference.type);
+    if (found.empty() && may_refer) found = its.unknown();
+    if (!found.empty()) return absl::StrCat(type.short_name(), "/", found);
   }
   return "";
 }
 
-bool Session::GoesAtOnce(const TypeState& state, const std::string& name) const {
-  if (state.subscription->type().short_name() != kEndpoints) return false;
-  const TypeState* clusters = Find(kCluster);
-  return clusters != nullptr &&
-         clusters->subscription->target().Mentions({std::string(kEndpoints), name});
+absl::Duration Session::Grace(const TypeState& state, const Waiting& waiting) const {
+  const absl::string_view type = state.subscription->type().short_name();
+  if (type != kCluster) {
+    // Endpoints and secrets go when what they are for has gone, if that is known.
+    const bool follows = Find(kCluster)->subscription->active();
+    return (type == kEndpoints || type == kSecret) && !follows ? context_->removal_grace
+                                                               : absl::ZeroDuration();
+  }
+  const bool opaque = std::any_of(types_.begin(), types_.end(), [](const TypeState& other) {
+    return other.subscription->active() &&
+           (other.subscription->target().opaque() || other.subscription->sent().base()->opaque());
+  });
+  return std::max({context_->removal_grace,
+                   opaque ? context_->removal_grace_opaque : absl::ZeroDuration(),
+                   waiting.drains ? context_->listener_drain : absl::ZeroDuration()});
 }
 
 absl::Duration Session::WaitLimit(const Fragment* wanted) const {
   return wanted != nullptr ? context_->warm_timeout : context_->hold_max;
+}
+
+void Session::Release(TypeState& state, const std::string& name, Waiting& waiting,
+                      absl::Duration waited, std::string reason) {
+  waiting.released = true;
+  events_.push_back({SessionEvent::Kind::kReleased,
+                     &state.subscription->type(),
+                     state.subscription->revision(),
+                     waited,
+                     {name},
+                     std::move(reason)});
 }
 
 bool Session::MustWait(TypeState& state, const std::string& name, const Fragment* wanted,
@@ -240,26 +273,49 @@ bool Session::MustWait(TypeState& state, const std::string& name, const Fragment
   Waiting& waiting = state.waiting.try_emplace(name, Waiting{now}).first->second;
   if (waiting.released) return false;
   if (now - waiting.since < WaitLimit(wanted)) return true;
-  waiting.released = true;
-  events_.push_back({SessionEvent::Kind::kReleased,
-                     &state.subscription->type(),
-                     state.subscription->revision(),
-                     WaitLimit(wanted),
-                     {name},
-                     std::move(reason)});
+  Release(state, name, waiting, WaitLimit(wanted), std::move(reason));
   return false;
+}
+
+bool Session::MustStay(TypeState& state, const std::string& name, AllReferrers* referrers,
+                       absl::Time now) {
+  Waiting& waiting = state.waiting.try_emplace(name, Waiting{now}).first->second;
+  if (waiting.released) return false;
+  std::string referrer = ReferrerOf(state, name, referrers);
+  if (referrer.empty()) {
+    waiting.unreferred = std::min(waiting.unreferred, now);
+    if (now - waiting.unreferred >= Grace(state, waiting)) {
+      waiting.released = true;
+      return false;
+    }
+  } else {
+    waiting.unreferred = absl::InfiniteFuture();
+    waiting.drains |= absl::StartsWith(referrer, absl::StrCat(kListener, "/"));
+  }
+  if (now - waiting.since < context_->hold_max) return true;
+  Release(state, name, waiting, context_->hold_max, std::move(referrer));
+  return false;
+}
+
+std::string Session::WhyHeld(const TypeState& state, const std::string& name,
+                             const Waiting& waiting) const {
+  const Fragment* const wanted = state.subscription->target().Find(name);
+  if (wanted != nullptr) return ReasonToWait(state, *wanted, state.subscription->Sent(name));
+  AllReferrers referrers;
+  const std::string referrer = ReferrerOf(state, name, &referrers);
+  if (!referrer.empty()) return absl::StrCat(referrer, " to let go of it");
+  return absl::StrCat("requests under way, for ", absl::FormatDuration(Grace(state, waiting)));
 }
 
 Subscription::Pending Session::FindPending(TypeState& state, absl::Time now) {
   const Subscription& subscription = *state.subscription;
-  const std::string reason_to_keep = ReasonToKeep(state);
+  AllReferrers referrers;
   const auto hold = [&](const std::string& name, const Fragment* wanted, const Held& has) {
     if (wanted != nullptr)
       return MustWait(state, name, wanted, ReasonToWait(state, *wanted, has), now);
     // That a name does not exist is told at once (XDS D4): nothing is removed by it.
     if (has.absent()) return false;
-    const bool keeps = !reason_to_keep.empty() && !GoesAtOnce(state, name);
-    return MustWait(state, name, wanted, keeps ? reason_to_keep : "", now);
+    return MustStay(state, name, &referrers, now);
   };
   Subscription::Pending pending = subscription.FindPending(hold);
   std::erase_if(state.waiting, [&](const auto& waiting) {
@@ -293,6 +349,10 @@ std::optional<Response> Session::Next(absl::Time now) {
   if (writing_ || !has_targets_ || LeftAlone()) return std::nullopt;
   for (TypeState& state : types_) {
     Subscription& subscription = *state.subscription;
+    if (Withheld(subscription)) {
+      NoteWithheld(subscription);
+      continue;
+    }
     if (!subscription.MayHavePending()) {
       state.waiting.clear();
       continue;
@@ -317,6 +377,17 @@ std::optional<Response> Session::Next(absl::Time now) {
   return std::nullopt;
 }
 
+void Session::NoteWithheld(const Subscription& subscription) {
+  if (told_of_secrets_ || !subscription.active()) return;
+  told_of_secrets_ = true;
+  events_.push_back({SessionEvent::Kind::kWithheld,
+                     &subscription.type(),
+                     subscription.revision(),
+                     {},
+                     {},
+                     std::string(kWhyWithheld)});
+}
+
 void Session::NoteSynced(absl::Time now) {
   for (TypeState& state : types_) {
     const Subscription& subscription = *state.subscription;
@@ -339,7 +410,10 @@ absl::Time Session::NextDeadline(absl::Time now) const {
     if (subscription.outstanding() && subscription.MayHavePending())
       consider(subscription.overrun_at());
     for (const auto& [name, waiting] : state.waiting) {
-      if (!waiting.released) consider(waiting.since + WaitLimit(subscription.target().Find(name)));
+      if (waiting.released) continue;
+      consider(waiting.since + WaitLimit(subscription.target().Find(name)));
+      if (waiting.unreferred != absl::InfiniteFuture())
+        consider(waiting.unreferred + Grace(state, waiting));
     }
   }
   return next;
@@ -410,6 +484,11 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
     status.state = NodeState::kIdle;
     return status;
   }
+  if (Withheld(subscription)) {
+    status.state = NodeState::kHeld;
+    status.detail = std::string(kWhyWithheld);
+    return status;
+  }
   if (LeftAlone()) {
     status.state = NodeState::kHeld;
     status.detail =
@@ -440,12 +519,9 @@ NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const
                                  [](const auto& waiting) { return !waiting.second.released; });
   if (held != state.waiting.end()) {
     const std::string& name = held->first;
-    const Fragment* wanted = subscription.target().Find(name);
     status.state = NodeState::kHeld;
     status.detail =
-        absl::StrCat(status.type, "/", name, " waits for ",
-                     wanted == nullptr ? ReasonToKeep(state)
-                                       : ReasonToWait(state, *wanted, subscription.Sent(name)));
+        absl::StrCat(status.type, "/", name, " waits for ", WhyHeld(state, name, held->second));
     status.since = held->second.since;
     return status;
   }

@@ -37,8 +37,14 @@ struct SessionContext {
   absl::Duration longest_overrun = absl::Seconds(30);
   // How long a route waits for a cluster that it newly names (XDS O1b).
   absl::Duration warm_timeout = absl::Seconds(20);
-  // How long a removal waits for what is to be sent before it.
+  // How long a removal waits for what refers to it at most (XDS O2).
   absl::Duration hold_max = absl::Minutes(15);
+  // How long a removed cluster stays after the last acknowledgement of what referred to it, for
+  // requests under way; where the stream has anything that may use clusters which it does not name;
+  // and where a listener referred to it, whose connections go on until it has drained (XDS O2).
+  absl::Duration removal_grace = absl::Seconds(5);
+  absl::Duration removal_grace_opaque = absl::Seconds(60);
+  absl::Duration listener_drain = absl::Minutes(10);
   // After this an unanswered response makes its node STALE.
   absl::Duration ack_deadline = absl::Seconds(30);
   // A delta Envoy that asks for endpoints and not for clusters within this time reconnected while
@@ -68,6 +74,7 @@ struct SessionEvent {
     kConvicted,  // `names` are found guilty because the others turned out innocent
     kReleased,   // `names` were sent after waiting too long; `text` says for what
     kOversized,  // `names` are larger than what receivers take by default
+    kWithheld,   // a type was asked for that is not sent on this stream; `text` says why
   };
   Kind kind;
   const ResourceType* type = nullptr;
@@ -108,6 +115,9 @@ class Session {
   // Set once the first request was read.
   const std::optional<ClientInfo>& client() const { return client_; }
   Variant variant() const { return variant_; }
+
+  // Secrets are not sent on this stream: others could read them (XDS 1.8). Before anything else.
+  void WithholdSecrets() { withholds_secrets_ = true; }
 
   // What an earlier stream of the same client left behind. Before the first Next.
   void Remember(NodeMemory memory);
@@ -172,8 +182,13 @@ class Session {
  private:
   struct Waiting {
     absl::Time since;
-    bool released = false;  // it waited too long and goes out
+    // Of a removal: since when nothing refers to it any more.
+    absl::Time unreferred = absl::InfiniteFuture();
+    bool drains = false;    // a listener referred to it
+    bool released = false;  // it waited long enough and goes out
   };
+  // Who refers to what, by ResourceType::index(); made when it is asked for.
+  using AllReferrers = std::optional<std::vector<Referrers>>;
   struct TypeState {
     std::unique_ptr<Subscription> subscription;
     Revision synced;        // the newest revision that the client has all of
@@ -186,21 +201,35 @@ class Session {
   // Whether nothing is sent: the store is empty, perhaps by mistake, and the client has something
   // (GOALS C4).
   bool LeftAlone() const { return unproven_ && presented_; }
+  // Whether nothing of the type is sent on this stream.
+  bool Withheld(const Subscription& subscription) const {
+    return withholds_secrets_ && subscription.type().secret();
+  }
   // For what `wanted` must wait in place of `has`; "" for nothing.
   std::string ReasonToWait(const TypeState& state, const Fragment& wanted, const Held& has) const;
-  // For what removals of the type must wait; "" for nothing.
-  std::string ReasonToKeep(const TypeState& state) const;
-  // Whether that is of no concern to the name: endpoints whose cluster stays go at once. The client
-  // may be warming that cluster, and does not acknowledge it before its endpoints are told.
-  bool GoesAtOnce(const TypeState& state, const std::string& name) const;
+  // Who has to let go of a name of the type before it is taken away (XDS O2): "route/r"; "" for
+  // nobody. Endpoints whose cluster stays go at once: the client may be warming that cluster, and
+  // does not acknowledge it before its endpoints are told.
+  std::string ReferrerOf(const TypeState& state, const std::string& name,
+                         AllReferrers* referrers) const;
+  // How long a removal waits after that.
+  absl::Duration Grace(const TypeState& state, const Waiting& waiting) const;
   absl::Duration WaitLimit(const Fragment* wanted) const;
   // Whether a name waits for `reason`, which may be "", and not too long yet.
   bool MustWait(TypeState& state, const std::string& name, const Fragment* wanted,
                 std::string reason, absl::Time now);
+  bool MustStay(TypeState& state, const std::string& name, AllReferrers* referrers, absl::Time now);
+  // It has waited as long as it may.
+  void Release(TypeState& state, const std::string& name, Waiting& waiting, absl::Duration waited,
+               std::string reason);
+  // What a name waits for, for people.
+  std::string WhyHeld(const TypeState& state, const std::string& name,
+                      const Waiting& waiting) const;
   // What there is to send of the type, but for what must wait.
   Subscription::Pending FindPending(TypeState& state, absl::Time now);
   bool Settled(const TypeState& state) const;
   void NoteSynced(absl::Time now);
+  void NoteWithheld(const Subscription& subscription);
   const TypeState* Find(absl::string_view short_name) const;
   NodeTypeStatus TypeStatus(const TypeState& state, absl::Time now) const;
 
@@ -214,6 +243,8 @@ class Session {
   bool has_targets_ = false;
   bool unproven_ = false;   // View::unproven of the newest targets
   bool presented_ = false;  // the client has something from before
+  bool withholds_secrets_ = false;
+  bool told_of_secrets_ = false;  // the event of that
   bool writing_ = false;
   bool introduced_ = false;  // control_plane was sent
   uint64_t nonces_ = 0;

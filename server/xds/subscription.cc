@@ -592,6 +592,33 @@ Subscription::Settled Subscription::OnUndecided(const std::string& nonce, absl::
   return settled;
 }
 
+Referrers Subscription::FindReferrers() const {
+  Referrers referrers(target_.get());
+  if (!active_) return referrers;
+  // What was sent last may not have come yet, what was acknowledged last may be all that it has.
+  for (const Holding* holding : {&sent_, &acked_}) {
+    if (holding->rest_unknown()) referrers.AddUnknown();
+    for (const auto& [name, held] : holding->exceptions()) {
+      if (Covers(name)) referrers.Add(name, held);
+    }
+    referrers.AddSet(holding->base(), [this, holding](const std::string& name) {
+      return Covers(name) && !holding->IsException(name);
+    });
+  }
+  for (const InFlight& response : in_flight_) {
+    for (const Change& change : response.changes) {
+      if (change.fragment != nullptr && Covers(change.name))
+        referrers.Add(change.name, Held::Content(change.fragment));
+    }
+    if (response.full != nullptr && response.full != sent_.base()) {
+      referrers.AddSet(response.full, [this, &response](const std::string& name) {
+        return Covers(name) && response.Lists(name);
+      });
+    }
+  }
+  return referrers;
+}
+
 std::vector<std::string> Subscription::Unsettled() const {
   std::set<std::string> names;
   for (const InFlight& response : in_flight_) {

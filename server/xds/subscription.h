@@ -15,6 +15,7 @@
 #include "server/types/resource_type.h"
 #include "server/xds/holding.h"
 #include "server/xds/name_set.h"
+#include "server/xds/referrers.h"
 #include "server/xds/refusals.h"
 #include "storage/model/revision.h"
 
@@ -153,6 +154,10 @@ class Subscription {
   bool refusing() const;
   // The newest error text; "" when nothing is refused.
   const std::string& last_error() const { return last_error_; }
+
+  // Who of this type has to let go of others before those are taken away. Valid until this object
+  // is changed.
+  Referrers FindReferrers() const;
 
   // Names that were sent and neither acknowledged nor refused: what the client may have without
   // saying so (XDS D3).

@@ -21,12 +21,45 @@ std::string Padded(const std::string& tag) {
   return tag + std::string(static_cast<size_t>(std::atoi(tag.c_str() + at + 1)) << 10, '.');
 }
 
+std::string Secrets(const std::vector<std::string>& names) {
+  std::vector<std::string> secrets;
+  for (const std::string& name : names)
+    secrets.push_back(absl::StrCat(R"({"name":")", name, R"(","sds_config":{"ads":{}}})"));
+  return absl::StrJoin(secrets, ",");
+}
+
 std::string Cluster(const XdsBodies::Spec& spec) {
-  const bool is_static = !spec.refers_to.empty() && spec.refers_to.front() == "static";
-  return absl::StrCat(
-      R"({"name":")", spec.name, R"(","alt_stat_name":")", Padded(spec.tag), R"(",)",
-      is_static ? R"("type":"STATIC"})"
-                : R"("type":"EDS","eds_cluster_config":{"eds_config":{"ads":{}}}})");
+  std::vector<std::string> clusters, secrets;
+  bool is_static = false;
+  for (absl::string_view reference : spec.refers_to) {
+    if (absl::ConsumePrefix(&reference, "cluster/")) {
+      clusters.push_back(absl::StrCat("\"", reference, "\""));
+    } else if (absl::ConsumePrefix(&reference, "secret/")) {
+      secrets.emplace_back(reference);
+    } else {
+      is_static = true;
+    }
+  }
+  std::string json =
+      absl::StrCat(R"({"name":")", spec.name, R"(","alt_stat_name":")", Padded(spec.tag), R"(",)");
+  if (!secrets.empty()) {
+    absl::StrAppend(
+        &json, R"("transport_socket":{"name":"t","typed_config":{"@type":)",
+        R"("type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",)",
+        R"("common_tls_context":{"tls_certificate_sds_secret_configs":[)", Secrets(secrets),
+        "]}}},");
+  }
+  if (!clusters.empty()) {
+    absl::StrAppend(
+        &json, R"("cluster_type":{"name":"a","typed_config":{"@type":)",
+        R"("type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",)",
+        R"("clusters":[)", absl::StrJoin(clusters, ","), "]}}}");
+  } else {
+    absl::StrAppend(&json, is_static
+                               ? R"("type":"STATIC"})"
+                               : R"("type":"EDS","eds_cluster_config":{"eds_config":{"ads":{}}}})");
+  }
+  return json;
 }
 
 std::string Endpoints(const XdsBodies::Spec& spec) {
@@ -39,8 +72,10 @@ std::string Endpoints(const XdsBodies::Spec& spec) {
 std::string Route(const XdsBodies::Spec& spec) {
   std::vector<std::string> routes;
   for (const std::string& cluster : spec.refers_to) {
-    routes.push_back(absl::StrCat(R"({"match":{"prefix":"/"},"route":{"cluster":")",
-                                  absl::StripPrefix(cluster, "cluster/"), R"("}})"));
+    const bool opaque = cluster == "opaque";
+    routes.push_back(
+        absl::StrCat(R"({"match":{"prefix":"/"},"route":{")", opaque ? "cluster_header" : "cluster",
+                     R"(":")", opaque ? "x-c" : absl::StripPrefix(cluster, "cluster/"), R"("}})"));
   }
   return absl::StrCat(R"({"name":")", spec.name, R"(","virtual_hosts":[{"name":")",
                       Padded(spec.tag), R"(","domains":["*"],"routes":[)",
@@ -52,6 +87,12 @@ std::string Listener(const XdsBodies::Spec& spec) {
   for (const std::string& reference : spec.refers_to) {
     std::string config;
     absl::string_view name = reference;
+    if (absl::ConsumePrefix(&name, "extension-config/")) {
+      chains.push_back(absl::StrCat(R"({"filters":[{"name":")", name,
+                                    R"(","config_discovery":{"config_source":{"ads":{}},)",
+                                    R"("type_urls":["type.googleapis.com/x"]}}]})"));
+      continue;
+    }
     if (absl::ConsumePrefix(&name, "route/")) {
       config = absl::StrCat(
           R"("@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",)",
@@ -69,12 +110,44 @@ std::string Listener(const XdsBodies::Spec& spec) {
                       R"(","filter_chains":[)", absl::StrJoin(chains, ","), "]}");
 }
 
+std::string ScopedRoute(const XdsBodies::Spec& spec) {
+  const std::string route =
+      spec.refers_to.empty() ? "none" : std::string(absl::StripPrefix(spec.refers_to[0], "route/"));
+  return absl::StrCat(R"({"name":")", spec.name, R"(","route_configuration_name":")", route,
+                      R"(","key":{"fragments":[{"string_key":")", Padded(spec.tag), R"("}]}})");
+}
+
+std::string ExtensionConfig(const XdsBodies::Spec& spec) {
+  const std::string cluster = spec.refers_to.empty()
+                                  ? "none"
+                                  : std::string(absl::StripPrefix(spec.refers_to[0], "cluster/"));
+  return absl::StrCat(
+      R"({"name":")", spec.name,
+      R"(","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",)",
+      R"("stat_prefix":")", Padded(spec.tag), R"(","cluster":")", cluster, R"("}})");
+}
+
+std::string Runtime(const XdsBodies::Spec& spec) {
+  return absl::StrCat(R"({"name":")", spec.name, R"(","layer":{"tag":")", Padded(spec.tag),
+                      R"("}})");
+}
+
+std::string Secret(const XdsBodies::Spec& spec) {
+  return absl::StrCat(R"({"name":")", spec.name,
+                      R"(","generic_secret":{"secret":{"inline_string":")", Padded(spec.tag),
+                      R"("}}})");
+}
+
 std::string Json(const XdsBodies::Spec& spec) {
   if (spec.type == "cluster") return Cluster(spec);
   if (spec.type == "endpoints") return Endpoints(spec);
   if (spec.type == "route") return Route(spec);
-  SB_CHECK(spec.type == "listener");
-  return Listener(spec);
+  if (spec.type == "listener") return Listener(spec);
+  if (spec.type == "scoped-route") return ScopedRoute(spec);
+  if (spec.type == "extension-config") return ExtensionConfig(spec);
+  if (spec.type == "runtime") return Runtime(spec);
+  SB_CHECK(spec.type == "secret");
+  return Secret(spec);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 
 namespace signalbox::testing {
 
-// Small real messages of the four types, by name and tag: one tag is one content. Remembers what it
+// Small real messages of each type, by name and tag: one tag is one content. Remembers what it
 // made, so that a test can tell what it received. Not synchronised.
 class XdsBodies {
  public:
@@ -24,8 +24,10 @@ class XdsBodies {
     std::string name;
     // The content: two tags, two contents. "x@300k" is padded to 300 KiB.
     std::string tag;
-    // What it names: "cluster/a" or "route/r" of a listener, clusters of a route. A cluster takes
-    // its endpoints by its own name unless "static" stands here.
+    // What it names: "cluster/a", "route/r" or "extension-config/e" of a listener, clusters of a
+    // route or of an extension's configuration, the route of a scope, "secret/s" of a cluster, or
+    // "cluster/a" of one that is made of others. Any other cluster takes its endpoints by its own
+    // name unless "static" stands here. "opaque" of a route: its cluster stands in a header.
     std::vector<std::string> refers_to;
   };
 

@@ -1,12 +1,15 @@
 #include "server/xds/grpc/ads_service.h"
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/security/auth_context.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/mutex.h"
@@ -39,6 +42,18 @@ grpc::ByteBuffer ToByteBuffer(const Response& response) {
     if (!slice.bytes.empty()) slices.push_back(SharedSlice(slice));
   }
   return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
+// Whether nobody else can read what is written: TLS, or a connection within this machine.
+bool IsConfidential(const grpc::GenericCallbackServerContext& context) {
+  const std::string peer = context.peer();
+  for (const absl::string_view local : {"ipv4:127.", "ipv6:[::1]:", "ipv6:%5B::1%5D:", "unix:"}) {
+    if (absl::StartsWith(peer, local)) return true;
+  }
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  const std::vector<grpc::string_ref> security =
+      auth->FindPropertyValues(GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
+  return !security.empty() && security.front() == "ssl";
 }
 
 // A call of another method: ends at once.
@@ -118,11 +133,12 @@ class AdsService::Service : public grpc::CallbackGenericService {
     const std::string& method = context->method();
     // Random, so that a nonce of one stream means nothing on another, on any instance.
     const std::string stream_id = absl::StrFormat("%016x", random_->Next());
-    if (method == kDeltaMethod)
-      return new Call(streams_, std::make_unique<DeltaSession>(sessions_, stream_id));
-    if (method == kSotwMethod)
-      return new Call(streams_, std::make_unique<SotwSession>(sessions_, stream_id));
-    return new UnknownMethod(method);
+    std::unique_ptr<Session> session;
+    if (method == kDeltaMethod) session = std::make_unique<DeltaSession>(sessions_, stream_id);
+    if (method == kSotwMethod) session = std::make_unique<SotwSession>(sessions_, stream_id);
+    if (session == nullptr) return new UnknownMethod(method);
+    if (!IsConfidential(*context)) session->WithholdSecrets();
+    return new Call(streams_, std::move(session));
   }
 
  private:

@@ -553,8 +553,7 @@ def test_secrets(t):
     hidden = "opensesame"
     for name, daemon in on_both(t):
         manifest = SECRET % ("token", hidden)
-        result = daemon.cli("apply", "-f", "-", stdin=manifest)
-        expect("not served" in result.stderr, "%s does not warn: %s" % (name, result.stderr))
+        daemon.cli("apply", "-f", "-", stdin=manifest)
         for words in (["get", "secret"], ["get", "secret/token", "-o", "json"], ["get", "secret", "-o", "yaml"]):
             expect(hidden not in daemon.cli(*words).stdout, "%s shows it: %s" % (name, words))
         expect(hidden in daemon.cli("get", "secret/token", "--reveal", "-o", "json").stdout, "%s does not reveal" % name)

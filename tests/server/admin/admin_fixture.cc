@@ -20,7 +20,7 @@ AdminFixture::AdminFixture() {
     return Judging{head->revision, judged_epoch.value_or(head->epoch), judge,
                    [this](const ChangeSet& changes) { return judge->warnings(changes); }};
   };
-  config = std::make_unique<ConfigHandler>(store.get(), descriptors.get(), &registry, judging,
+  config = std::make_unique<ConfigHandler>(store.get(), descriptors.get(), judging,
                                            ConfigHandler::Admit{}, ConfigHandler::Applied{},
                                            [this](const AuditEvent& event) {
                                              audited.push_back(event);

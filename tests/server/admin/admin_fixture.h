@@ -59,7 +59,7 @@ class AdminFixture {
   std::unique_ptr<Descriptors> descriptors;
   TypeRegistry registry;
   std::shared_ptr<ScriptedJudge> judge = std::make_shared<ScriptedJudge>();
-  std::optional<uint64_t> judged_epoch;  // that the judge stands on; none: the store's
+  std::optional<uint64_t> judged_epoch;      // that the judge stands on; none: the store's
   std::vector<AuditEvent> audited;           // by `config`
   absl::Status auditing = absl::OkStatus();  // what the audit log says
   std::unique_ptr<ConfigHandler> config;

@@ -261,18 +261,6 @@ TEST_CASE("where proxies have clusters of their own, what is missing is only tol
   CHECK(Builder().Warnings(*base, {}, dangling).empty());
 }
 
-TEST_CASE("what is stored and not served is passed over") {
-  ChangeSet set = SetOf({"cluster/a>static"});
-  set.upserts.push_back({.key = {"default", "secret", "s"}, .record = {.body = "sealed"}});
-  const auto base = *Builder().Build(kGroup, StateOf({}), nullptr);
-  CHECK(Builder().Check(*base, {}, set).ok());
-  set.removals.push_back({"default", "secret", "t"});
-  const auto after = After(*base, set);
-  CHECK(after->types[Bodies().registry().FindByShortName("cluster")->index()]->size() == 1);
-  set.upserts.back().key.type = "secrets";
-  CHECK_FALSE(Builder().Check(*base, {}, set).ok());
-}
-
 TEST_CASE("building at once and advancing step by step give equal sets", "[snapshot_builder]") {
   const unsigned seed = Catch::rngSeed() != 0 ? Catch::rngSeed() : 4711u;
   CAPTURE(seed);

@@ -206,13 +206,14 @@ TEST_CASE("a set knows what its members mention", "[type_set]") {
   };
   const TypeSetPtr set =
       TypeSet::Of({make("a", {{"cluster", "x"}, {"route", "y"}}), make("b", {{"cluster", "x"}})});
-  CHECK(set->Mentions({"cluster", "x"}));
-  CHECK(set->Mentions({"route", "y"}));
-  CHECK_FALSE(set->Mentions({"cluster", "y"}));
+  CHECK(set->Referring({"cluster", "x"}).size() == 2);
+  REQUIRE(set->Referring({"route", "y"}).size() == 1);
+  CHECK(set->Referring({"route", "y"}).front() == set->Find("a"));
+  CHECK(set->Referring({"cluster", "y"}).empty());
   const TypeSetPtr without_a = set->With({{"a", nullptr}});
-  CHECK(without_a->Mentions({"cluster", "x"}));
-  CHECK_FALSE(without_a->Mentions({"route", "y"}));
-  CHECK_FALSE(TypeSet::Empty()->Mentions({"cluster", "x"}));
+  CHECK(without_a->Referring({"cluster", "x"}).size() == 1);
+  CHECK(without_a->Referring({"route", "y"}).empty());
+  CHECK(TypeSet::Empty()->Referring({"cluster", "x"}).empty());
 }
 
 TEST_CASE("a difference is computed once and shared", "[snapshot_diff]") {

@@ -144,8 +144,33 @@ TEST_CASE("a cluster that only the request knows makes a resource opaque") {
         Found{{}, true});
   CHECK(
       InHcm(
-          R"("http_filters": [{"name": "f", "config_discovery": {"config_source": {"ads": {}}}}])") ==
+          R"("http_filters": [{"name": "f", "config_discovery": {"config_source": {"path_config_source": {"path": "/x"}}}}])") ==
       Found{{}, true});
+}
+
+TEST_CASE("an extension's configuration goes by the extension's name") {
+  CHECK(
+      InHcm(
+          R"("http_filters": [{"name": "f", "config_discovery": {"config_source": {"ads": {}}}}])") ==
+      Found{{"extension-config/f"}});
+  CHECK(
+      In("listener",
+         R"({"listener_filters": [{"name": "g", "config_discovery": {"config_source": {"ads": {}}}}],
+               "filter_chains": [{"filters": [{"name": "h", "config_discovery":
+                 {"config_source": {"self": {}}}}]}]})") ==
+      Found{{"extension-config/g", "extension-config/h"}});
+  CHECK(In("extension-config", R"({"name": "f", "typed_config": )" +
+                                   Typed("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                                         R"("cluster": "a")") +
+                                   "}") == Found{{"cluster/a"}});
+}
+
+TEST_CASE("a scope refers to its route configuration") {
+  CHECK(In("scoped-route", R"({"name": "s", "route_configuration_name": "r"})") ==
+        Found{{"route/r"}});
+  CHECK(In("scoped-route",
+           R"({"name": "s", "route_configuration": {"name": "i", "virtual_hosts":
+               [{"routes": [{"route": {"cluster": "a"}}]}]}})") == Found{{"cluster/a"}});
 }
 
 TEST_CASE("a listener refers to its route configuration") {
@@ -154,9 +179,12 @@ TEST_CASE("a listener refers to its route configuration") {
   CHECK(
       InHcm(
           R"("rds": {"route_config_name": "r", "config_source": {"path_config_source": {"path": "/x"}}})") ==
-      Found{});
+      Found{{}, true});
   CHECK(InHcm(R"("scoped_routes": {"name": "s", "rds_config_source": {"ads": {}},
-                 "scoped_rds": {"scoped_rds_config_source": {"ads": {}}}})") == Found{{}, true});
+                 "scoped_rds": {"scoped_rds_config_source": {"ads": {}}}})") == Found{});
+  CHECK(InHcm(R"("scoped_routes": {"name": "s", "rds_config_source": {"ads": {}},
+                 "scoped_rds": {"scoped_rds_config_source":
+                   {"path_config_source": {"path": "/x"}}}})") == Found{{}, true});
   CHECK(In("listener",
            R"({"api_listener": {"api_listener": )" +
                Typed("envoy.extensions.filters.network.http_connection_manager.v3."
@@ -264,11 +292,17 @@ TEST_CASE("a body that is no message is refused") {
         absl::StatusCode::kInvalidArgument);
 }
 
-TEST_CASE("a secret is no reference while there is no such type") {
+TEST_CASE("a secret that comes from this server is a reference") {
   CHECK(In("cluster", R"({"transport_socket": {"name": "tls", "typed_config": )" +
                           Typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
                                 R"("common_tls_context": {"tls_certificate_sds_secret_configs":
                                    [{"name": "s", "sds_config": {"ads": {}}}]})") +
+                          "}}") == Found{{"secret/s"}});
+  CHECK(In("cluster", R"({"transport_socket": {"name": "tls", "typed_config": )" +
+                          Typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                                R"("common_tls_context": {"tls_certificate_sds_secret_configs":
+                                   [{"name": "s", "sds_config":
+                                     {"path_config_source": {"path": "/x"}}}]})") +
                           "}}") == Found{});
 }
 

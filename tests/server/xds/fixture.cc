@@ -43,6 +43,10 @@ Server::Server(XdsBodies* bodies, FakeClock* clock)
   session_context_.sets = &sets_;
   session_context_.names = &names_;
   session_context_.server_id = "test-server";
+  // Sequences name the grace where it matters.
+  session_context_.removal_grace = absl::ZeroDuration();
+  session_context_.removal_grace_opaque = absl::ZeroDuration();
+  session_context_.listener_drain = absl::ZeroDuration();
   stream_context_.snapshots = &cache_;
   stream_context_.fleet = &fleet_;
   stream_context_.memories = &memories_;
@@ -81,8 +85,14 @@ void Server::PublishAs(const Server& other) {
 std::unique_ptr<Session> Server::MakeSession(Variant variant) {
   const std::string stream_id =
       absl::StrCat("s", absl::ToUnixNanos(clock_->Now()), "-", ++streams_);
-  if (variant == Variant::kSotw) return std::make_unique<SotwSession>(&session_context_, stream_id);
-  return std::make_unique<DeltaSession>(&session_context_, stream_id);
+  std::unique_ptr<Session> session;
+  if (variant == Variant::kSotw) {
+    session = std::make_unique<SotwSession>(&session_context_, stream_id);
+  } else {
+    session = std::make_unique<DeltaSession>(&session_context_, stream_id);
+  }
+  if (withholds_secrets_) session->WithholdSecrets();
+  return session;
 }
 
 std::shared_ptr<Stream> Server::Open(Variant variant, RecordingWire* wire) {

@@ -85,6 +85,8 @@ class Server {
 
   // A stream on `wire`, which must outlive it.
   std::shared_ptr<Stream> Open(Variant variant, RecordingWire* wire);
+  // Streams from now on are such that others can read them.
+  void WithholdSecrets() { withholds_secrets_ = true; }
   // A session on its own.
   std::unique_ptr<Session> MakeSession(Variant variant);
 
@@ -112,6 +114,7 @@ class Server {
   StreamContext stream_context_;
   SnapshotPtr snapshot_;
   int streams_ = 0;
+  bool withholds_secrets_ = false;
 };
 
 // A response, read as the generated classes read it.

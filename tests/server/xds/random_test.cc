@@ -471,6 +471,8 @@ std::string Run(unsigned seed, int steps) {
   World world;
   std::vector<std::string> trace;
   Server server(&Bodies(), &clock);
+  // A removal may wait for what was refused until then; that it ends is told at rest.
+  server.session_context().hold_max = absl::Seconds(30);
   std::vector<std::unique_ptr<Client>> clients;
   PublishSomething(&server, &world, &dice, &trace, clients);
   for (int i = 0; i < 4; ++i) {

@@ -8,12 +8,11 @@
 //   proves: W2 S-6b
 //   variants: sotw delta
 //
-// XDS is one of CDS EDS LDS RDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB
+// XDS is one of CDS EDS LDS RDS SRDS SDS ECDS RTDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB
 // of it).
 //   publish [-]TYPE/NAME=TAG>REF,REF ...
 //                           the next revision; a cluster takes endpoints by its own name unless REF
-//                           is `static`; a route's REF is a cluster, a listener's cluster/NAME or
-//                           route/NAME
+//                           is `static`; what else a REF is says XdsBodies::Spec
 //   publish-each ...        a revision for each word
 //   node ID AGENT VERSION   who the client is, from its next stream on; `node -`: it does not say
 //   ask XDS NAME,NAME       a request for exactly these names from now on, as the variant says it;
@@ -39,10 +38,12 @@
 //   silence                 nothing else came
 //   stall / resume          the client does not read; it reads again
 //   advance 2s              time passes
+//   grace 5s 60s 10m        removal_grace, removal_grace_opaque, listener_drain; else they are 0
+//   withhold                others can read the stream: no secrets, from its beginning
 //   fails CODE              the stream was ended with that code
 //   event KIND TYPE NAME ...
 //                           happened since the last such line: ack nack convicted released
-//                           oversized
+//                           oversized withheld
 //   status STATE / status XDS STATE
 //                           what is known of the node, of one type
 //   reconnect / restart     a new stream of the same client; of a daemon that knows nothing of
@@ -144,6 +145,8 @@ absl::string_view KindName(SessionEvent::Kind kind) {
       return "released";
     case SessionEvent::Kind::kOversized:
       return "oversized";
+    case SessionEvent::Kind::kWithheld:
+      return "withheld";
   }
   return "";
 }
@@ -273,6 +276,20 @@ class Runner {
       Drain();
     } else if (verb == "advance") {
       Advance(words.at(1));
+    } else if (verb == "grace") {
+      SessionContext& context = server_->session_context();
+      const auto duration = [&](size_t at) {
+        absl::Duration parsed;
+        REQUIRE(absl::ParseDuration(words.at(at), &parsed));
+        return parsed;
+      };
+      context.removal_grace = duration(1);
+      context.removal_grace_opaque = duration(2);
+      context.listener_drain = duration(3);
+    } else if (verb == "withhold") {
+      server_->WithholdSecrets();
+      Disconnect();
+      Connect();
     } else if (verb == "fails") {
       REQUIRE(wire_->finished.has_value());
       CHECK(absl::StatusCodeToString(wire_->finished->code()) == words.at(1));
@@ -591,10 +608,13 @@ class Runner {
 
   void ExpectEvent(const Words& words) {
     Words seen;
+    bool happened = false;
     for (const SessionEvent& event : std::exchange(server_->observer().events, {})) {
       if (KindName(event.kind) != words.at(1) || event.type != &Type(words.at(2))) continue;
+      happened = true;
       seen.insert(seen.end(), event.names.begin(), event.names.end());
     }
+    CHECK(happened);
     std::sort(seen.begin(), seen.end());
     CHECK(absl::StrJoin(seen, " ") == absl::StrJoin(words.begin() + 3, words.end(), " "));
   }

@@ -93,10 +93,10 @@ PostgresAreas::PostgresAreas() : state_(std::make_unique<State>()) {}
 PostgresAreas::~PostgresAreas() = default;
 
 std::shared_ptr<PostgresPool> PostgresAreas::Connect() {
-  auto pool = std::make_shared<PostgresPool>(PostgresPool::Options{
-      .connection = {.conninfo = state_->database.Url(), .observer = nullptr},
-      .readers = 2,
-      .random = &state_->random});
+  auto pool = std::make_shared<PostgresPool>(
+      PostgresPool::Options{.connection = {.conninfo = state_->database.Url(), .observer = nullptr},
+                            .readers = 2,
+                            .random = &state_->random});
   state_->pools.push_back(pool);
   if (std::exchange(state_->migrated, true)) return pool;
   auto writer = pool->Writer();
