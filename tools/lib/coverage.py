@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 PROFDATA, COV = "llvm-profdata-14", "llvm-cov-14"
+WORKSPACE = "/proc/self/cwd/"  # what bazel has the compiler call it
 
 
 def bazel(root, *args, **kwargs):
@@ -44,8 +45,8 @@ def lines_run(root, libraries, profile, folder):
     for line in text.splitlines():
         if line.startswith("SF:"):
             name = line[3:]
-            if os.path.isabs(name):  # bazel builds in a folder that stands for the workspace
-                name = name.split("/execroot/signalbox/", 1)[-1]
+            if name.startswith(WORKSPACE):
+                name = name[len(WORKSPACE):]
         elif line.startswith("DA:") and name.startswith(folder + "/"):
             number, count = line[3:].split(",")[:2]
             lines[name].add(int(number))
