@@ -15,6 +15,10 @@ struct Definition {
 
 inline constexpr Definition kNodes = {Definition::Kind::kGauge, "signalbox_nodes", "Nodes by state",
                                       "state"};
+inline constexpr Definition kHeldNodes = {
+    Definition::Kind::kGauge, "signalbox_held_nodes",
+    "Nodes at which something of a resource type is held back until others are ready or let go",
+    "type"};
 inline constexpr Definition kStreams = {Definition::Kind::kGauge, "signalbox_streams",
                                         "Open discovery streams by protocol variant", "variant"};
 inline constexpr Definition kResponses = {Definition::Kind::kCounter, "signalbox_responses_total",

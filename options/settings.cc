@@ -46,6 +46,8 @@ class Resolver {
                  absl::StrCat(settings_.http_listen, " is the address of xds.listen too"));
     }
     settings_.ack_deadline = Duration("xds.ack_deadline");
+    settings_.max_stream_age = Duration("xds.max_stream_age.base");
+    settings_.stream_age_jitter = Integer("xds.max_stream_age.jitter_percent") / 100.0;
     settings_.overrun_after = Duration("xds.ordering.overrun_after");
     settings_.warm_timeout = Duration("xds.ordering.warm_timeout");
     settings_.hold_max = Duration("xds.ordering.hold_max");

@@ -34,6 +34,8 @@ struct Settings {
   absl::Duration overrun_after;
   absl::Duration warm_timeout;
   absl::Duration hold_max;
+  absl::Duration max_stream_age;
+  double stream_age_jitter = 0;  // a part of it, from 0 to 1
   absl::Duration removal_grace;
   absl::Duration removal_grace_opaque;
   absl::Duration listener_drain;

@@ -184,7 +184,15 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.sessions.removal_grace_opaque = settings.removal_grace_opaque;
   p.sessions.listener_drain = settings.listener_drain;
   p.sessions.ack_deadline = settings.ack_deadline;
-  p.streams = {&p.snapshots, &*p.fleet, &p.memories, &*p.timers, &*p.telemetry, &p.clock};
+  p.streams = {&p.snapshots,
+               &*p.fleet,
+               &p.memories,
+               &*p.timers,
+               &*p.telemetry,
+               &p.clock,
+               settings.max_stream_age,
+               settings.stream_age_jitter,
+               &p.random};
   p.ads.emplace(&p.streams, &p.sessions, &p.random);
   SB_ASSIGN_OR_RETURN(p.xds_server, XdsServer::Start(settings.xds_listen, &*p.ads));
 
@@ -258,7 +266,15 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   p.collectors.push_back(p.metrics.AddCollector(CollectProcessMetrics));
   p.collectors.push_back(p.metrics.AddCollector([&p](Samples* samples) {
     std::map<NodeState, int> states;
-    for (const NodeStatus& node : p.fleet->List()) ++states[node.state];
+    std::map<std::string, int> held;
+    for (const ResourceType* type : p.types.in_push_order())
+      held[std::string(type->short_name())] = 0;
+    for (const NodeStatus& node : p.fleet->List()) {
+      ++states[node.state];
+      for (const NodeTypeStatus& type : node.types)
+        held[type.type] += type.state == NodeState::kHeld ? 1 : 0;
+    }
+    for (const auto& [type, nodes] : held) samples->Set(metrics::kHeldNodes, type, nodes);
     for (const NodeState state :
          {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
           NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {

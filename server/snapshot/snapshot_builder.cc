@@ -9,6 +9,7 @@
 #include "base/error_details.h"
 #include "base/status_macros.h"
 #include "server/snapshot/missing_references.h"
+#include "server/types/xdstp.h"
 
 namespace signalbox {
 namespace {
@@ -44,6 +45,11 @@ absl::StatusOr<FragmentPtr> SnapshotBuilder::MakeFragment(const ResourceType& ty
                                                           const ResourceKey& key,
                                                           const Record& record,
                                                           const Digest& body_hash) const {
+  if (std::string normalized = NormalizedName(key.name); normalized != key.name) {
+    return AtResource(key, absl::InvalidArgumentError(absl::StrCat(
+                               "proxies ask for it by the name \"", normalized,
+                               "\": context parameters sorted, no directives; name it so")));
+  }
   absl::StatusOr<ResourceReferences> references = references_->Of(type, key.name, record.body);
   if (!references.ok()) return AtResource(key, references.status());
   return std::make_shared<const Fragment>(type.type_url(), key.name, record.body, body_hash,

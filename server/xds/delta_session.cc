@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "server/types/xdstp.h"
 #include "server/xds/limits.h"
 
 namespace signalbox {
@@ -14,6 +15,15 @@ namespace {
 constexpr int kSystemVersionInfoField = 1;
 constexpr int kRemovedResourcesField = 6;
 constexpr int kControlPlaneField = 7;
+
+// Variants by dynamic parameters there are none of: a locator is a name (XDS D15, X4).
+template <typename Strings, typename Locators>
+std::vector<std::string> Names(const Strings& strings, const Locators& locators) {
+  std::vector<std::string> names;
+  for (const std::string& name : strings) names.push_back(NormalizedName(name));
+  for (const auto& locator : locators) names.push_back(NormalizedName(locator.name()));
+  return names;
+}
 
 }  // namespace
 
@@ -47,15 +57,16 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   }
 
   const bool first = !subscription.active();
-  if (!first && request.resource_names_subscribe().empty() &&
-      request.resource_names_unsubscribe().empty()) {
-    return absl::OkStatus();
-  }
+  const std::vector<std::string> added =
+      Names(request.resource_names_subscribe(), request.resource_locators_subscribe());
+  const std::vector<std::string> dropped =
+      Names(request.resource_names_unsubscribe(), request.resource_locators_unsubscribe());
+  if (!first && added.empty() && dropped.empty()) return absl::OkStatus();
   bool wildcard = subscription.wildcard();
   std::set<std::string> names(subscription.names().names().begin(),
                               subscription.names().names().end());
   std::vector<std::string> resend;
-  for (const std::string& name : request.resource_names_unsubscribe()) {
+  for (const std::string& name : dropped) {
     if (name == "*") {
       wildcard = false;
     } else if (names.erase(name) > 0) {
@@ -63,7 +74,7 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
       resend.push_back(name);
     }
   }
-  for (const std::string& name : request.resource_names_subscribe()) {
+  for (const std::string& name : added) {
     if (absl::Status status = CheckToken("a resource name", name); !status.ok()) return status;
     if (name == "*") {
       wildcard = true;
@@ -72,7 +83,7 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
       resend.push_back(name);
     }
   }
-  if (first && request.resource_names_subscribe().empty()) wildcard = type.legacy_wildcard();
+  if (first && added.empty()) wildcard = type.legacy_wildcard();
   if (names.size() > limits::kMaxNamesPerType ||
       static_cast<size_t>(request.initial_resource_versions_size()) > limits::kMaxNamesPerType) {
     return absl::ResourceExhaustedError(

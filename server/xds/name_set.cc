@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/hash/hash.h"
+#include "server/types/xdstp.h"
 
 namespace signalbox {
 namespace {
@@ -15,6 +16,10 @@ bool DropDead(std::vector<std::weak_ptr<const NameSet>>* sets) {
 }
 
 }  // namespace
+
+NameSet::NameSet(std::vector<std::string> names)
+    : names_(std::move(names)),
+      has_collections_(std::any_of(names_.begin(), names_.end(), IsCollection)) {}
 
 const NameSetPtr& NameSet::Empty() {
   static const auto* const empty =

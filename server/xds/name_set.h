@@ -18,7 +18,7 @@ using NameSetPtr = std::shared_ptr<const NameSet>;
 class NameSet {
  public:
   // `names` must be sorted and unique.
-  explicit NameSet(std::vector<std::string> names) : names_(std::move(names)) {}
+  explicit NameSet(std::vector<std::string> names);
 
   // The set of nothing; always the same object.
   static const NameSetPtr& Empty();
@@ -27,9 +27,12 @@ class NameSet {
   const std::vector<std::string>& names() const { return names_; }
   bool empty() const { return names_.empty(); }
   size_t size() const { return names_.size(); }
+  // Whether any of them stands for a collection (XDS X2).
+  bool has_collections() const { return has_collections_; }
 
  private:
   const std::vector<std::string> names_;
+  const bool has_collections_;
 };
 
 // Gives equal sets one object; holds them weakly. Safe from any thread; calls nobody while locked.

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "server/types/xdstp.h"
 #include "server/xds/limits.h"
 
 namespace signalbox {
@@ -54,7 +55,9 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   if (found == nullptr) return absl::OkStatus();
   Subscription& subscription = *found;
   TypeState& state = types_[subscription.type().index()];
-  if (static_cast<size_t>(request.resource_names_size()) > limits::kMaxNamesPerType) {
+  if (static_cast<size_t>(request.resource_names_size()) +
+          static_cast<size_t>(request.resource_locators_size()) >
+      limits::kMaxNamesPerType) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "more than ", limits::kMaxNamesPerType, " names of ", subscription.type().short_name()));
   }
@@ -88,14 +91,22 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   bool wildcard = false;
   std::vector<std::string> names;
   names.reserve(static_cast<size_t>(request.resource_names_size()));
-  for (const std::string& name : request.resource_names()) {
+  const auto take = [&](const std::string& name) {
     if (absl::Status status = CheckToken("a resource name", name); !status.ok()) return status;
     state.named = true;
     if (name == "*") {
       wildcard = true;
     } else {
-      names.push_back(name);
+      names.push_back(NormalizedName(name));
     }
+    return absl::OkStatus();
+  };
+  for (const std::string& name : request.resource_names()) {
+    if (absl::Status status = take(name); !status.ok()) return status;
+  }
+  // Variants by dynamic parameters there are none of: a locator is a name (XDS D15, X4).
+  for (const auto& locator : request.resource_locators()) {
+    if (absl::Status status = take(locator.name()); !status.ok()) return status;
   }
   if (!state.named) wildcard = subscription.type().legacy_wildcard();
   NameSetPtr interned = context().names->Intern(std::move(names));

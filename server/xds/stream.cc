@@ -1,5 +1,6 @@
 #include "server/xds/stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/model/resource.h"
@@ -23,6 +24,7 @@ absl::Status Stream::IntroduceLocked(absl::Time now) {
   }
   introduced_ = true;
   connected_ = context_->clock->Now();
+  ends_ = now + DrawAge();
   newest_ = snapshot;
   session_->Remember(context_->memories->Recall(client.node_id, client.agent));
   session_->OnTargets(View::Of(*snapshot), now);
@@ -48,6 +50,8 @@ void Stream::OnWriteDone(bool ok) {
   MutexLock lock(&mu_);
   if (wire_ == nullptr || !ok) return;
   const absl::Time now = context_->clock->Monotonic();
+  writing_ = false;
+  answered_ = true;
   session_->OnWritten(now);
   PumpLocked(now);
 }
@@ -102,14 +106,26 @@ void Stream::OnTimer() {
   PumpLocked(now);
 }
 
+absl::Duration Stream::DrawAge() const {
+  if (context_->max_age == absl::InfiniteDuration()) return context_->max_age;
+  const double drawn = static_cast<double>(context_->random->Next() >> 11) / (1ULL << 53);
+  return context_->max_age * (1 + context_->age_jitter * (2 * drawn - 1));
+}
+
+bool Stream::HasAgedLocked(absl::Time now) const { return now >= ends_ && answered_ && !writing_; }
+
 void Stream::PumpLocked(absl::Time now) {
+  if (HasAgedLocked(now)) return FinishLocked(absl::OkStatus());
   if (std::optional<Response> response = session_->Next(now)) {
     context_->observer->OnWrite(*session_->client(), *response);
+    writing_ = true;
     wire_->Write(*std::move(response));
   }
   for (const SessionEvent& event : session_->TakeEvents())
     context_->observer->OnEvent(*session_->client(), event);
-  const absl::Time deadline = session_->NextDeadline(now);
+  absl::Time deadline = session_->NextDeadline(now);
+  // A stream that is old enough ends at its next event.
+  if (ends_ > now) deadline = std::min(deadline, ends_);
   // A later deadline waits for the call that is already arranged, which arranges the next.
   if (deadline == absl::InfiniteFuture()) return;
   if (!calls_.empty() && deadline >= *calls_.begin()) return;

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/random.h"
 #include "base/timers.h"
 #include "server/fleet/fleet.h"
 #include "server/snapshot/snapshot_reader.h"
@@ -40,6 +41,12 @@ struct StreamContext {
   Timers* timers = nullptr;
   StreamObserver* observer = nullptr;
   const Clock* clock = nullptr;
+  // How old a stream becomes, so that clients come to where there is room; more or less by a part
+  // of it, from 0 to 1, drawn for each from `random`, so that they do not come all at once (XDS
+  // C10).
+  absl::Duration max_age = absl::InfiniteDuration();
+  double age_jitter = 0;
+  Random* random = nullptr;  // only where `max_age` is finite
 };
 
 // One proxy's stream: a session, a lock, one write in flight and one timer. Forwards events to the
@@ -75,6 +82,10 @@ class Stream : public SnapshotWatcher,
   // Writes what is due, reports what happened, sets the timer.
   void PumpLocked(absl::Time now) SB_REQUIRES(mu_);
   void FinishLocked(const absl::Status& status) SB_REQUIRES(mu_);
+  absl::Duration DrawAge() const;
+  // Whether the stream is old enough to end: it has answered, so that its client comes back at once
+  // (A57), and is not in the middle of a response.
+  bool HasAgedLocked(absl::Time now) const SB_REQUIRES(mu_);
   NodeStatus StatusLocked() const SB_REQUIRES(mu_);
   // What is to be done once the stream has ended, without the lock.
   void Leave() SB_EXCLUDES(mu_);
@@ -89,6 +100,9 @@ class Stream : public SnapshotWatcher,
   absl::Time connected_ SB_GUARDED_BY(mu_);
   // Calls of OnTimer that are arranged, each earlier than all that were arranged before it.
   std::set<absl::Time> calls_ SB_GUARDED_BY(mu_);
+  absl::Time ends_ SB_GUARDED_BY(mu_) = absl::InfiniteFuture();  // by age
+  bool writing_ SB_GUARDED_BY(mu_) = false;
+  bool answered_ SB_GUARDED_BY(mu_) = false;  // a response has left
   bool introduced_ SB_GUARDED_BY(mu_) = false;
   bool left_ SB_GUARDED_BY(mu_) = false;
 };

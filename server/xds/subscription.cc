@@ -23,12 +23,31 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names,
   active_ = true;
   const bool was_wildcard = std::exchange(wildcard_, wildcard);
   const NameSetPtr old_names = std::exchange(names_, std::move(names));
+  const auto was_covered = [&](absl::string_view name) {
+    return old_names->Contains(name) ||
+           (old_names->has_collections() && old_names->Contains(CollectionOf(name)));
+  };
   std::vector<Holding::Exception> fresh;
   if (names_ != old_names) {
     for (const std::string& name : names_->names()) {
       if (old_names->Contains(name)) continue;
       resend_.insert(name);
-      if (!was_wildcard) fresh.emplace_back(name, Held::Absent());
+      if (!was_wildcard && !was_covered(name)) fresh.emplace_back(name, Held::Absent());
+    }
+    if (has_collections()) {
+      // What is in new collections is new; what was looked at before for others only is not held.
+      std::set<absl::string_view> seen(names_->names().begin(), names_->names().end());
+      const auto look = [&](const FragmentPtr& fragment) {
+        const std::string& name = fragment->name();
+        const std::string collection = CollectionOf(name);
+        if (!names_->Contains(collection) || old_names->Contains(collection)) return;
+        if (!seen.insert(name).second) return;
+        if (target_->Contains(name)) resend_.insert(name);
+        if (!was_wildcard && !was_covered(name)) fresh.emplace_back(name, Held::Absent());
+      };
+      target_->ForEach(look);
+      sent_.base()->ForEach(look);
+      acked_.base()->ForEach(look);
     }
   }
   if (wildcard && !was_wildcard) {
@@ -46,6 +65,13 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names,
       std::vector<Holding::Exception> known;
       for (const std::string& name : old_names->names()) {
         known.emplace_back(name, holding->Get(name));
+      }
+      if (old_names->has_collections()) {
+        holding->base()->ForEach([&](const FragmentPtr& fragment) {
+          const std::string& name = fragment->name();
+          if (!old_names->Contains(name) && was_covered(name))
+            known.emplace_back(name, holding->Get(name));
+        });
       }
       Holding narrowed = holding->rest_unknown() ? Holding::Unknown() : Holding();
       narrowed.Set(std::move(known));
@@ -94,11 +120,11 @@ void Subscription::Resend(const std::vector<std::string>& names) {
 }
 
 void Subscription::ResendAll() {
-  if (!wildcard_) {
-    resend_.insert(names_->names().begin(), names_->names().end());
-    return;
-  }
-  target_->ForEach([this](const FragmentPtr& fragment) { resend_.insert(fragment->name()); });
+  if (!wildcard_) resend_.insert(names_->names().begin(), names_->names().end());
+  if (!wildcard_ && !has_collections()) return;
+  target_->ForEach([this](const FragmentPtr& fragment) {
+    if (Covers(fragment->name())) resend_.insert(fragment->name());
+  });
 }
 
 void Subscription::AssumeHeld(std::vector<Holding::Exception> held) {
@@ -135,6 +161,14 @@ Subscription::Wanted Subscription::Want(absl::string_view name) const {
   return {*fragment};
 }
 
+bool Subscription::IsFilledCollection(const std::string& name) const {
+  if (!has_collections() || !IsCollection(name)) return false;
+  bool filled = false;
+  target_->ForEach(
+      [&](const FragmentPtr& fragment) { filled |= CollectionOf(fragment->name()) == name; });
+  return filled;
+}
+
 Subscription::Pending Subscription::FindPending(Hold hold) const {
   Pending pending;
   pending.answer_due = answer_due_;
@@ -146,7 +180,8 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
   const auto consider = [&](absl::string_view name) {
     if (Covers(name)) names.push_back(name);
   };
-  if (diff != nullptr && !wildcard_ && names_->size() < diff->changes.size()) {
+  if (diff != nullptr && !wildcard_ && !has_collections() &&
+      names_->size() < diff->changes.size()) {
     names.assign(names_->names().begin(), names_->names().end());
   } else {
     if (diff != nullptr) {
@@ -163,6 +198,8 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
     const bool forced = resend_.contains(name);
     Held has = sent_.Get(name);
     Wanted want = Want(name);
+    // That a collection is empty is told by its own name (XDS X2).
+    if (forced && IsFilledCollection(name)) continue;
     if (want.left_out) {
       pending.unchanged.emplace_back(name, std::move(has));
       continue;

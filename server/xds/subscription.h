@@ -13,6 +13,7 @@
 #include "server/snapshot/snapshot_diff.h"
 #include "server/snapshot/type_set.h"
 #include "server/types/resource_type.h"
+#include "server/types/xdstp.h"
 #include "server/xds/holding.h"
 #include "server/xds/name_set.h"
 #include "server/xds/referrers.h"
@@ -75,7 +76,11 @@ class Subscription {
   bool active() const { return active_; }
   bool wildcard() const { return wildcard_; }
   const NameSet& names() const { return *names_; }
-  bool Covers(absl::string_view name) const { return wildcard_ || names_->Contains(name); }
+  // By name, by the wildcard, or (in delta) by a collection that the name is in.
+  bool Covers(absl::string_view name) const {
+    return wildcard_ || names_->Contains(name) ||
+           (has_collections() && names_->Contains(CollectionOf(name)));
+  }
 
   // Makes this the interest. Names that are new in `names`, and those of `resend`, are sent
   // whatever the client has (XDS W10, D2). A wildcard that is new is answered even if there is
@@ -186,6 +191,10 @@ class Subscription {
     bool may_hold = false;
   };
   Wanted Want(absl::string_view name) const;
+  // Collections are for delta only; in SotW their names are like any other.
+  bool has_collections() const { return removals_ == Removals::kTold && names_->has_collections(); }
+  // Whether a name stands for a collection in which there is something.
+  bool IsFilledCollection(const std::string& name) const;
   // Takes the response and those before it from what is in flight, oldest first; none when the
   // nonce is not outstanding.
   std::vector<InFlight> TakeSettled(const std::string& nonce, absl::Time now, Settled* settled);

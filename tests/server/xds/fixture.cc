@@ -198,8 +198,10 @@ void WireCheck::Settle(State& state, const Request& request) {
   state.unanswered.erase(found);
 }
 
-void WireCheck::OnRequest(const Request& request) {
-  if (request.type == nullptr) return;
+void WireCheck::OnRequest(const Request& said) {
+  if (said.type == nullptr) return;
+  Request request = said;
+  for (std::string& name : request.names) name = NormalizedName(name);
   State& state = types_[request.type];
   const bool first = !std::exchange(state.active, true);
   const bool afresh = !first && request.nonce.empty() && state.settled;
@@ -242,6 +244,7 @@ void WireCheck::OnRequest(const Request& request) {
       } else {
         state.names.insert(name);
         state.asked.insert(name);
+        if (IsCollection(name)) state.collections_asked.insert(name);
       }
     }
     if (new_wildcard) state.wildcard = state.all_asked = true;
@@ -285,6 +288,7 @@ void WireCheck::OnResponse(const Message& message) {
   }
   const auto may_send = [&](const std::string& name, const std::string& tag) {
     if (state.all_asked || state.asked.contains(name) || state.unknown.contains(name)) return true;
+    if (state.collections_asked.contains(CollectionOf(name))) return true;
     const auto has = state.has.find(name);
     return has == state.has.end() || has->second != tag;
   };
@@ -330,6 +334,7 @@ void WireCheck::OnResponse(const Message& message) {
     }
   }
   state.all_asked = false;
+  state.collections_asked.clear();
   if (full_state || variant_ == Variant::kDelta) state.anything = false;
   state.unanswered[message.nonce] = message;
   if (message.type->short_name() == "cluster") {
@@ -366,6 +371,7 @@ std::string Encode(const SotwRequest& request, const TestNode* node) {
   AddNode(node, &message);
   message.set_type_url(request.type_url);
   for (const std::string& name : request.names) message.add_resource_names(name);
+  for (const std::string& name : request.locators) message.add_resource_locators()->set_name(name);
   message.set_response_nonce(request.nonce);
   message.set_version_info(request.version);
   if (request.error.has_value()) message.mutable_error_detail()->set_message(*request.error);
@@ -380,6 +386,8 @@ std::string Encode(const DeltaRequest& request, const TestNode* node) {
   for (const std::string& name : request.unsubscribe) message.add_resource_names_unsubscribe(name);
   for (const auto& [name, version] : request.initial)
     (*message.mutable_initial_resource_versions())[name] = version;
+  for (const std::string& name : request.locators)
+    message.add_resource_locators_subscribe()->set_name(name);
   message.set_response_nonce(request.nonce);
   if (request.error.has_value()) message.mutable_error_detail()->set_message(*request.error);
   return message.SerializeAsString();

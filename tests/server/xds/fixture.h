@@ -11,10 +11,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/random.h"
 #include "server/fleet/fleet.h"
 #include "server/snapshot/snapshot_cache.h"
 #include "server/snapshot/snapshot_diff.h"
 #include "server/snapshot/type_set_interner.h"
+#include "server/types/xdstp.h"
 #include "server/xds/name_set.h"
 #include "server/xds/node_memory.h"
 #include "server/xds/session.h"
@@ -46,6 +48,13 @@ class RecordingWire : public Wire {
   std::optional<absl::Status> finished;
   // Broken promises of the Wire's user: two writes at once, something after Finish.
   std::vector<std::string> violations;
+};
+
+// Draws the same number each time.
+class SameRandom : public Random {
+ public:
+  uint64_t Next() override { return number; }
+  uint64_t number = 0;
 };
 
 // Keeps what streams tell.
@@ -97,7 +106,7 @@ class Server {
   SnapshotCache& cache() { return cache_; }
   NodeMemories& memories() { return memories_; }
   SessionContext& session_context() { return session_context_; }
-  const StreamContext& stream_context() const { return stream_context_; }
+  StreamContext& stream_context() { return stream_context_; }
 
  private:
   XdsBodies* const bodies_;
@@ -155,7 +164,7 @@ class WireCheck {
     std::vector<std::string> dropped;            // delta: unsubscribed
     std::map<std::string, std::string> initial;  // delta: name -> tag or any text
   };
-  void OnRequest(const Request& request);
+  void OnRequest(const Request& said);
   void OnResponse(const Message& message);
   // The next message of the type may repeat what the client has.
   void AllowAll(const ResourceType* type) { types_[type].all_asked = true; }
@@ -173,18 +182,20 @@ class WireCheck {
     bool named = false;
     bool settled = false;
     std::set<std::string> names;
-    std::map<std::string, std::string> has;  // name -> tag
-    std::set<std::string> unknown;           // may have anything
-    std::set<std::string> asked;             // asked for, whatever the client has
-    bool all_asked = false;                  // everything is, once
-    bool anything = false;                   // what it has is not known: from before the stream
+    std::map<std::string, std::string> has;   // name -> tag
+    std::set<std::string> unknown;            // may have anything
+    std::set<std::string> asked;              // asked for, whatever the client has
+    std::set<std::string> collections_asked;  // the same, of what is in them
+    bool all_asked = false;                   // everything is, once
+    bool anything = false;                    // what it has is not known: from before the stream
     std::set<std::string>
         mentioned;  // on this stream; of others an earlier one may have left something (D3)
     std::map<std::string, Message> unanswered;
     std::set<std::string> brought_uncovered;  // by what was unanswered when they were dropped
   };
   bool Covers(const State& state, const std::string& name) const {
-    return state.wildcard || state.names.contains(name);
+    return state.wildcard || state.names.contains(name) ||
+           (variant_ == Variant::kDelta && state.names.contains(CollectionOf(name)));
   }
   void Settle(State& state, const Request& request);
   void Violation(const Message& message, absl::string_view what);
@@ -212,6 +223,7 @@ struct SotwRequest {
   std::string nonce;
   std::string version;
   std::optional<std::string> error;
+  std::vector<std::string> locators = {};
 };
 struct DeltaRequest {
   std::string type_url;
@@ -220,6 +232,7 @@ struct DeltaRequest {
   std::map<std::string, std::string> initial;
   std::string nonce;
   std::optional<std::string> error;
+  std::vector<std::string> locators = {};  // subscribed
 };
 std::string Encode(const SotwRequest& request, const TestNode* node);
 std::string Encode(const DeltaRequest& request, const TestNode* node);

@@ -528,7 +528,8 @@ std::string Run(unsigned seed, int steps) {
   return "";
 }
 
-TEST_CASE("whatever happens, at rest every client has what it should", "[xds][random]") {
+TEST_CASE("whatever happens, at rest every client has what it should (XDS C6, C8)",
+          "[xds][random]") {
   // SIGNALBOX_SEEDS=FIRST-LAST runs others, SIGNALBOX_STEPS makes each longer.
   const char* const seeds = std::getenv("SIGNALBOX_SEEDS");
   const char* const steps = std::getenv("SIGNALBOX_STEPS");

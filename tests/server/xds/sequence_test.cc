@@ -18,7 +18,7 @@
 //   ask XDS NAME,NAME       a request for exactly these names from now on, as the variant says it;
 //                           without names, as the first one of a type, the legacy wildcard
 //   c> XDS KEY=VALUE ...    a request. Keys: names= (SotW; all names, kept until changed),
-//                           sub= unsub= initial=NAME:TAG (delta),
+//                           sub= unsub= initial=NAME:TAG (delta), locators= (names, as locators),
 //                           nonce=last|none|nK|XDS:last|TEXT version=acked|sent|none|TEXT
 //                           error="text"; `""` is the empty name; `c> url:TYPE_URL` names any type.
 //                           Without nonce= the newest one of the type goes along, without version=
@@ -116,6 +116,13 @@ Words Split(absl::string_view line) {
   }
   end();
   return words;
+}
+
+// NAME=TAG; a name may have a '=', a tag has none.
+std::pair<std::string, std::string> NameAndTag(const std::string& text) {
+  const size_t at = text.rfind('=');
+  if (at == std::string::npos) return {text, ""};
+  return {text.substr(0, at), text.substr(at + 1)};
 }
 
 std::string Unquote(absl::string_view text) {
@@ -262,9 +269,7 @@ class Runner {
     } else if (verb == "holds") {
       std::map<std::string, std::string> wanted;
       for (size_t i = 2; i < words.size(); ++i) {
-        const std::pair<std::string, std::string> item =
-            absl::StrSplit(words[i], absl::MaxSplits('=', 1));
-        wanted.insert(item);
+        wanted.insert(NameAndTag(words[i]));
       }
       CHECK(Text(clients_[&Type(words.at(1))].holds) == Text(wanted));
     } else if (verb == "silence") {
@@ -320,8 +325,7 @@ class Runner {
       edit.remove = absl::ConsumePrefix(&word, "-");
       std::vector<std::string> parts = absl::StrSplit(word, '>');
       if (parts.size() > 1) edit.spec.refers_to = List(parts[1]);
-      const std::pair<std::string, std::string> item =
-          absl::StrSplit(parts[0], absl::MaxSplits('=', 1));
+      const std::pair<std::string, std::string> item = NameAndTag(parts[0]);
       const std::pair<std::string, std::string> key =
           absl::StrSplit(item.first, absl::MaxSplits('/', 1));
       edit.spec.type = key.first;
@@ -360,7 +364,8 @@ class Runner {
     for (size_t i = 2; i < words.size(); ++i) {
       const std::pair<std::string, std::string> item =
           absl::StrSplit(words[i], absl::MaxSplits('=', 1));
-      REQUIRE(std::set<std::string>{"names", "sub", "unsub", "initial", "nonce", "version", "error"}
+      REQUIRE(std::set<std::string>{"names", "sub", "unsub", "initial", "nonce", "version", "error",
+                                    "locators"}
                   .contains(item.first));
       keys[item.first] = item.second;
     }
@@ -376,6 +381,17 @@ class Runner {
     std::optional<std::string> error;
     if (keys.contains("error")) error = Unquote(keys["error"]);
     if (keys.contains("names")) client.names = List(keys["names"]);
+    // A locator is a name that is said in another field.
+    const Words locators = List(keys["locators"]);
+    if (!locators.empty()) {
+      check_->OnRequest({&type, false, "", "", locators, {}, {}});
+      Deliver(
+          variant_ == Variant::kSotw
+              ? Encode(SotwRequest{.type_url = type.type_url(), .locators = locators}, Node())
+              : Encode(DeltaRequest{.type_url = type.type_url(), .locators = locators}, Node()));
+      client.names = locators;
+      return;
+    }
     std::string version = keys["version"];
     if (version == "acked") version = client.acked_version;
     if (version == "none") version = "";
@@ -555,8 +571,7 @@ class Runner {
         wanted.removed.push_back(words[i].substr(1));
         continue;
       }
-      const std::pair<std::string, std::string> item =
-          absl::StrSplit(words[i], absl::MaxSplits('=', 1));
+      const std::pair<std::string, std::string> item = NameAndTag(words[i]);
       wanted.resources.emplace(Unquote(item.first), item.second);
     }
     std::sort(wanted.removed.begin(), wanted.removed.end());

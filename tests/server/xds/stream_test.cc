@@ -104,7 +104,8 @@ TEST_CASE("bytes that are no request end the stream", "[stream]") {
   }
 }
 
-TEST_CASE("names and versions of a length that none of ours has end the stream", "[stream]") {
+TEST_CASE("names and versions of a length that none of ours has end the stream (XDS R-abuse)",
+          "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
   server.Publish({});
@@ -232,7 +233,7 @@ TEST_CASE("one write is in flight at a time", "[stream]") {
   CHECK(peer.wire.violations.empty());
 }
 
-TEST_CASE("a client that does not read leaves one response behind, however much is published",
+TEST_CASE("a client that does not read leaves one response, however much comes (XDS S-17)",
           "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
@@ -396,7 +397,50 @@ TEST_CASE("a stream that is gone is neither woken nor kept alive", "[stream]") {
   server.Publish({Put("cluster", "a", "3")});
 }
 
-TEST_CASE("two streams of one node are independent", "[stream]") {
+TEST_CASE("an old stream ends after a response, each at an age of its own (XDS C10)", "[stream]") {
+  FakeClock clock;
+  Server server(&Bodies(), &clock);
+  SameRandom random;
+  server.stream_context().max_age = absl::Minutes(30);
+  server.stream_context().age_jitter = 0.5;
+  server.stream_context().random = &random;
+  server.Publish({Put("cluster", "a", "1")});
+  const auto pass = [&](absl::Duration time) {
+    clock.Advance(time);
+    server.timers().Fire(clock.Now());
+  };
+  for (const auto& [number, age] :
+       {std::pair<uint64_t, int>{0, 15}, {uint64_t{1} << 63, 30}, {~uint64_t{0}, 45}}) {
+    random.number = number;
+    Peer peer(&server);
+    peer.Ask("cluster", {}, &kNode);
+    REQUIRE(peer.Look().has_value());
+    // Not in the middle of a response, however old.
+    pass(absl::Minutes(46));
+    CHECK_FALSE(peer.wire.finished.has_value());
+    peer.Written();
+    REQUIRE(peer.wire.finished.has_value());
+    CHECK(peer.wire.finished->ok());
+
+    Peer next(&server);
+    next.Ask("cluster", {}, &kNode);
+    next.Take();
+    pass(absl::Minutes(age) - absl::Seconds(1));
+    CHECK_FALSE(next.wire.finished.has_value());
+    pass(absl::Seconds(2));
+    CHECK(next.wire.finished.has_value());
+  }
+  // Who has heard nothing yet would take the end for a failure.
+  Peer waiting(&server);
+  waiting.Ask("endpoints", {"none"}, &kNode);
+  pass(absl::Hours(1));
+  CHECK_FALSE(waiting.wire.finished.has_value());
+  server.Publish({Put("endpoints", "none", "1")});
+  waiting.Take();
+  CHECK(waiting.wire.finished.has_value());
+}
+
+TEST_CASE("two streams of one node are independent (XDS C12)", "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
   server.Publish({Put("cluster", "a", "1"), Put("endpoints", "a", "1")});
@@ -500,7 +544,7 @@ TEST_CASE("a later request may bring another node, and still is the first one's"
   }
 }
 
-TEST_CASE("a reconnecting client may list very much", "[stream]") {
+TEST_CASE("a reconnecting client may list very much (XDS D14)", "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
   server.Publish({Put("cluster", "n7", "1"), Put("cluster", "n8", "1")});
