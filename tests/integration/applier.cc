@@ -6,7 +6,10 @@
 //       that a retry cannot mend is appended as "refused ID TEXT" and ends the thread
 //   applier verify SOCKET LEDGER   repeats every acknowledged request: the daemon must know each by
 //       its id and name the revision that it acknowledged. Exits 1 where it does not
+//   applier once SOCKET   applies the ApplyRequest that stands on stdin as JSON: what no command
+//       does in one revision, such as to remove what it replaces
 #include <fcntl.h>
+#include <google/protobuf/util/json_util.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
 #include <unistd.h>
@@ -16,6 +19,7 @@
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -177,6 +181,22 @@ int Verify(const std::string& socket, const std::string& ledger_path) {
   return lost == 0 ? 0 : 1;
 }
 
+int Once(const std::string& socket) {
+  const std::string json((std::istreambuf_iterator<char>(std::cin)),
+                         std::istreambuf_iterator<char>());
+  ApplyRequest request;
+  if (const auto read = google::protobuf::util::JsonStringToMessage(json, &request); !read.ok()) {
+    std::cerr << read.ToString() << std::endl;
+    return 2;
+  }
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kAnswer);
+  ApplyResponse response;
+  const grpc::Status status = Connect(socket, 0)->Apply(&context, request, &response);
+  if (!status.ok()) std::cerr << status.error_message() << std::endl;
+  return status.ok() ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -188,7 +208,9 @@ int main(int argc, char** argv) {
     return Run(args[1], args[2], args[3], threads, rate);
   }
   if (args.size() == 3 && args[0] == "verify") return Verify(args[1], args[2]);
+  if (args.size() == 2 && args[0] == "once") return Once(args[1]);
   std::cerr << "usage: applier run SOCKET LEDGER PREFIX THREADS RATE\n"
-               "       applier verify SOCKET LEDGER\n";
+               "       applier verify SOCKET LEDGER\n"
+               "       applier once SOCKET\n";
   return 2;
 }

@@ -185,6 +185,13 @@ class Daemon:
     def apply(self, *resources):
         return self.cli("apply", "-f", "-", stdin=manifests(*resources))
 
+    def apply_once(self, resources, removals):
+        """One revision that brings `resources` and removes `removals`, "KIND/NAME"."""
+        request = {"resources": resources, "removals": [dict(zip(("kind", "name"), key.split("/", 1))) for key in removals]}
+        done = subprocess.run([self.test.tool("applier"), "once", self.socket], input=json.dumps(request), text=True,
+                              capture_output=True, timeout=30)
+        expect(done.returncode == 0, "the change was refused: " + done.stderr)
+
     def nodes(self):
         """Node id -> what `nodes` says of it."""
         answer = json.loads(self.cli("nodes", "-o", "json").stdout)
@@ -298,13 +305,14 @@ class Postgres:
 class Envoy:
     """A real Envoy on ADS."""
 
-    def __init__(self, test, daemon, variant, node_id):
+    def __init__(self, test, daemon, variant, node_id, more=""):
+        """`more` is added to the bootstrap: YAML."""
         self.test = test
         self.node_id = node_id
         bootstrap = os.path.join(test.folder, node_id + ".yaml")
         with open(bootstrap, "w") as f:
             f.write(test.cli("bootstrap", "envoy", "--node-id", node_id, "--xds", daemon.xds, "--" + variant,
-                             "--plaintext").stdout)
+                             "--plaintext").stdout + more)
         address = os.path.join(test.folder, node_id + ".admin")
         self.process = test.spawn(node_id, [
             cached_envoy(), "-c", bootstrap, "--admin-address-path", address, "--concurrency", "1",
@@ -318,6 +326,11 @@ class Envoy:
         """Statistic -> value, of those that match a regular expression."""
         answer = json.loads(http("http://%s/stats?format=json&filter=%s" % (self.admin, pattern))[1])
         return {stat["name"]: stat["value"] for stat in answer["stats"] if "name" in stat}
+
+    def clusters(self):
+        """The names of the clusters that came from the server, sorted."""
+        dump = json.loads(http("http://%s/config_dump?resource=dynamic_active_clusters" % self.admin)[1])
+        return sorted(config["cluster"]["name"] for config in dump.get("configs", []))
 
     def listeners(self):
         """The names of the listeners that accept connections, sorted."""

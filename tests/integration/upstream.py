@@ -1,10 +1,13 @@
-"""HTTP servers that answer every request with their own name.
+"""HTTP servers that answer every request with their own name; one for /slow after SLOW_SECONDS.
 
 usage: upstream.py NAME...   prints one JSON object of name -> port, then serves until stdin ends
 """
 import asyncio
 import json
 import sys
+
+
+SLOW_SECONDS = 0.4
 
 
 class Server(asyncio.Protocol):
@@ -18,8 +21,11 @@ class Server(asyncio.Protocol):
     def data_received(self, data):
         self.received += data
         while b"\r\n\r\n" in self.received:
-            self.received = self.received.split(b"\r\n\r\n", 1)[1]
-            self.transport.write(self.answer)
+            request, self.received = self.received.split(b"\r\n\r\n", 1)
+            if request.split(b" ", 2)[1] == b"/slow":
+                asyncio.get_running_loop().call_later(SLOW_SECONDS, self.transport.write, self.answer)
+            else:
+                self.transport.write(self.answer)
 
 
 async def main(names):
