@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import conformance  # noqa: E402  (its folder is known only now)
 
-SUITES = ["unit", "threads", "layering", "end-to-end"]
+SUITES = ["unit", "threads", "layering", "documents", "end-to-end"]
 LONG_SUITES = ["faults"]  # only with --long, or when named
 # The unit tests that fail operation after operation: with --long all of them.
 COUNTING_TESTS = ["//tests/storage/sqlite:sqlite_faults_test", "//tests/storage/sqlite:sqlite_area_faults_test",
@@ -169,8 +169,8 @@ def main():
             count_unit(root, "asan", suite, counts)
         elif suite == "threads":
             count_unit(root, "tsan", suite, counts)
-        elif suite == "layering":
-            count_script([os.path.join(root, "tests/layering/run")], 600, suite, counts)
+        elif suite in ("layering", "documents"):
+            count_script([os.path.join(root, "tests", suite, "run")], 600, suite, counts)
         elif suite == "faults":
             count_unit(root, "asan", suite, counts, COUNTING_TESTS,
                        ["--test_env=SIGNALBOX_LONG=1", "--test_timeout=3600"])
