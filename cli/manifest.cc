@@ -209,6 +209,7 @@ class Reader {
 
   // The name may be left out of the spec; if it is there it is the same.
   void FillInName(const Kind& kind, const YamlNode& spec, Manifest* manifest) {
+    if (kind.name_field.empty()) return;
     auto& fields = *manifest->spec.mutable_fields();
     for (const YamlMember& member : spec.members) {
       if (!SameFieldName(member.key, kind.name_field)) continue;

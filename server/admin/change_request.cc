@@ -172,21 +172,26 @@ class Reader {
 
     CheckKeyMaterial(at, type, *message);
 
-    const absl::string_view name_field = type.name_field;
-    const google::protobuf::FieldDescriptor* field =
-        message->GetDescriptor()->FindFieldByName(std::string(name_field));
-    const std::string in_spec = message->GetReflection()->GetString(*message, field);
-    if (in_spec.empty()) {
-      message->GetReflection()->SetString(message.get(), field, resource.name());
-    } else if (in_spec != resource.name()) {
-      Fault(absl::StrCat(at, ".", name_field), errors::NameMismatch(in_spec, resource.name()));
-    }
+    if (!type.name_field.empty()) ReadOwnName(at, type, resource.name(), message.get());
     *body = SerializeDeterministic(*message);
     if (body->size() > limits::kMaxBodyBytes) {
       Fault(at, absl::StrCat("is too large: ", body->size(), " bytes, the limit is ",
                              limits::kMaxBodyBytes));
     }
     return absl::OkStatus();
+  }
+
+  // The name may be left out of the spec; if it is there it is the same.
+  void ReadOwnName(const std::string& at, const Kind& type, const std::string& name,
+                   google::protobuf::Message* message) {
+    const google::protobuf::FieldDescriptor* field =
+        message->GetDescriptor()->FindFieldByName(std::string(type.name_field));
+    const std::string in_spec = message->GetReflection()->GetString(*message, field);
+    if (in_spec.empty()) {
+      message->GetReflection()->SetString(message, field, name);
+    } else if (in_spec != name) {
+      Fault(absl::StrCat(at, ".", type.name_field), errors::NameMismatch(in_spec, name));
+    }
   }
 
   void CheckKeyMaterial(const std::string& at, const Kind& type,

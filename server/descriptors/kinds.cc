@@ -7,6 +7,7 @@ constexpr Kind kKinds[] = {
     {"cluster", "envoy.config.cluster.v3.Cluster", "name"},
     {"endpoints", "envoy.config.endpoint.v3.ClusterLoadAssignment", "cluster_name"},
     {"extension-config", "envoy.config.core.v3.TypedExtensionConfig", "name"},
+    {"lb-endpoint", "envoy.config.endpoint.v3.LbEndpoint", ""},
     {"listener", "envoy.config.listener.v3.Listener", "name"},
     {"route", "envoy.config.route.v3.RouteConfiguration", "name"},
     {"runtime", "envoy.service.runtime.v3.Runtime", "name"},

@@ -16,8 +16,9 @@ inline constexpr absl::string_view kTypeUrlPrefix = "type.googleapis.com/";
 struct Kind {
   absl::string_view name;          // "cluster"
   absl::string_view message_name;  // "envoy.config.cluster.v3.Cluster"
-  absl::string_view
-      name_field;  // the message's field that holds the resource's name: "name" or "cluster_name"
+  // The message's field that holds the resource's name: "name" or "cluster_name"; "" where the
+  // message does not say it.
+  absl::string_view name_field;
   bool secret = false;  // what is in it is not shown, and not logged, unless asked for
 };
 

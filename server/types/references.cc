@@ -304,6 +304,7 @@ absl::StatusOr<ResourceReferences> References::Of(const ResourceType& type, absl
   const Descriptor* descriptor = descriptors_->FindMessage(type.message_name());
   SB_CHECK(descriptor != nullptr);
   SB_ASSIGN_OR_RETURN(const auto message, descriptors_->Parse(descriptor, body));
+  if (type.name_field().empty()) return Of(type, *message);
   const std::string own =
       message->GetReflection()->GetString(*message, Field(*message, type.name_field()));
   if (own != name) {

@@ -31,6 +31,7 @@ constexpr Row kTypes[] = {
       .refers_to = kOfClusters,
       .add_own_references = AddClusterReferences}},
     {"endpoints", {.abbreviation = "EDS"}},
+    {"lb-endpoint", {.abbreviation = "LEDS", .delta_only = true}},
     {"extension-config", {.abbreviation = "ECDS", .refers_to = kOfExtensions}},
     {"listener",
      {.abbreviation = "LDS",

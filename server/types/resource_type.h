@@ -33,6 +33,7 @@ class ResourceType {
     bool full_state_in_sotw =
         false;  // every SotW response lists all; what is absent is deleted (LDS, CDS)
     bool legacy_wildcard = false;  // a first request without names asks for all (LDS, CDS)
+    bool delta_only = false;       // SotW clients do not ask for it, and get nothing (LEDS)
     absl::Span<const absl::string_view> refers_to = {};  // short names of what it may name; static
     // Adds what a resource of the type refers to by a rule that the table of fields cannot express.
     // Order and repetition do not matter. Null: there is no such rule.
@@ -54,12 +55,15 @@ class ResourceType {
   absl::string_view message_name() const { return kind_.message_name; }
   // "type.googleapis.com/envoy.config.cluster.v3.Cluster".
   const std::string& type_url() const { return type_url_; }
-  // The field of the message that holds the resource's name: "name" or "cluster_name".
+  // The field of the message that holds the resource's name: "name" or "cluster_name"; "" where
+  // the message does not say it.
   absl::string_view name_field() const { return kind_.name_field; }
   // Each SotW response must list every subscribed resource: the client deletes what is absent.
   bool full_state_in_sotw() const { return protocol_.full_state_in_sotw; }
   // A stream's first request of this type without names is a wildcard.
   bool legacy_wildcard() const { return protocol_.legacy_wildcard; }
+  // There is no such type in SotW.
+  bool delta_only() const { return protocol_.delta_only; }
   // The position in push order, from 0.
   int index() const { return index_; }
 

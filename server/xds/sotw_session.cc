@@ -52,7 +52,7 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   if (request.type_url().empty())
     return absl::InvalidArgumentError("type_url is required on an aggregated stream");
   Subscription* const found = FindSubscription(request.type_url());
-  if (found == nullptr) return absl::OkStatus();
+  if (found == nullptr || found->type().delta_only()) return absl::OkStatus();
   Subscription& subscription = *found;
   TypeState& state = types_[subscription.type().index()];
   if (static_cast<size_t>(request.resource_names_size()) +

@@ -138,6 +138,11 @@ std::string Secret(const XdsBodies::Spec& spec) {
                       R"("}}})");
 }
 
+// Its name is not in it: two of them with one tag differ all the same.
+std::string LbEndpoint(const XdsBodies::Spec& spec) {
+  return absl::StrCat(R"({"endpoint":{"hostname":")", spec.name, "=", Padded(spec.tag), R"("}})");
+}
+
 std::string Json(const XdsBodies::Spec& spec) {
   if (spec.type == "cluster") return Cluster(spec);
   if (spec.type == "endpoints") return Endpoints(spec);
@@ -146,6 +151,7 @@ std::string Json(const XdsBodies::Spec& spec) {
   if (spec.type == "scoped-route") return ScopedRoute(spec);
   if (spec.type == "extension-config") return ExtensionConfig(spec);
   if (spec.type == "runtime") return Runtime(spec);
+  if (spec.type == "lb-endpoint") return LbEndpoint(spec);
   SB_CHECK(spec.type == "secret");
   return Secret(spec);
 }

@@ -25,6 +25,8 @@ TEST_CASE("the types, in push order, are what the protocol says") {
       {"cluster", "CDS", "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name", true, true},
       {"endpoints", "EDS", "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
        "cluster_name", false, false},
+      {"lb-endpoint", "LEDS", "type.googleapis.com/envoy.config.endpoint.v3.LbEndpoint", "", false,
+       false},
       {"extension-config", "ECDS", "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
        "name", false, false},
       {"listener", "LDS", "type.googleapis.com/envoy.config.listener.v3.Listener", "name", true,
@@ -52,11 +54,12 @@ TEST_CASE("the types, in push order, are what the protocol says") {
     const auto* message = testing::Pool().FindByTypeUrl(type.type_url());
     REQUIRE(message != nullptr);
     CHECK(message->full_name() == std::string(type.message_name()));
-    CHECK(message->FindFieldByName(rows[i].name_field) != nullptr);
+    if (!type.name_field().empty()) CHECK(message->FindFieldByName(rows[i].name_field) != nullptr);
+    CHECK(type.delta_only() == (type.abbreviation() == "LEDS"));
   }
-  CHECK(registry.short_names() == std::vector<std::string>{"runtime", "secret", "cluster",
-                                                           "endpoints", "extension-config",
-                                                           "listener", "scoped-route", "route"});
+  CHECK(registry.short_names() ==
+        std::vector<std::string>{"runtime", "secret", "cluster", "endpoints", "lb-endpoint",
+                                 "extension-config", "listener", "scoped-route", "route"});
 }
 
 TEST_CASE("what users may write and what is served is the same") {

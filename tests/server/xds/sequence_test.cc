@@ -8,7 +8,7 @@
 //   proves: W2 S-6b
 //   variants: sotw delta
 //
-// XDS is one of CDS EDS LDS RDS SRDS SDS ECDS RTDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB
+// XDS is one of CDS EDS LEDS LDS RDS SRDS SDS ECDS RTDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB
 // of it).
 //   publish [-]TYPE/NAME=TAG>REF,REF ...
 //                           the next revision; a cluster takes endpoints by its own name unless REF
