@@ -200,7 +200,8 @@ std::string Session::ReasonToWait(const TypeState& state, const Fragment& wanted
       continue;
     if (has.fragment() != nullptr && has.fragment()->RefersTo(reference)) continue;
     const Held acked = clusters->subscription->Acked(reference.name);
-    if (acked.absent() || acked.unknown())
+    if (acked.absent() || acked.unknown() ||
+        clusters->subscription->RemovalUnderWay(reference.name))
       return absl::StrCat("cluster/", reference.name, " to be acknowledged");
   }
   return "";

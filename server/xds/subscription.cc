@@ -295,6 +295,9 @@ void Subscription::MoveSent(const Pending& pending, size_t sent, TypeSetPtr base
 }
 
 void Subscription::AddInFlight(InFlight response) {
+  for (const Change& change : response.changes) {
+    if (change.fragment == nullptr) leaving_.insert(change.name);
+  }
   in_flight_.push_back(std::move(response));
   if (in_flight_.size() <= limits::kMaxUnanswered) return;
   // The oldest stays: since when nothing was answered is told by it.
@@ -361,6 +364,12 @@ std::vector<Subscription::InFlight> Subscription::TakeSettled(const std::string&
   overrun_wait_ = first_overrun_wait_;
   taken.assign(std::make_move_iterator(in_flight_.begin()), std::make_move_iterator(found + 1));
   in_flight_.erase(in_flight_.begin(), found + 1);
+  leaving_.clear();
+  for (const InFlight& response : in_flight_) {
+    for (const Change& change : response.changes) {
+      if (change.fragment == nullptr) leaving_.insert(change.name);
+    }
+  }
   return taken;
 }
 
@@ -488,6 +497,24 @@ void Subscription::FindCarried(const std::vector<InFlight>& taken,
   }
 }
 
+void Subscription::NoteUnanswered(const std::vector<InFlight>& taken,
+                                  const std::map<std::string, FragmentPtr>& carried) {
+  std::map<std::string, FragmentPtr> brought;
+  for (auto response = taken.begin(); response + 1 != taken.end(); ++response) {
+    for (const Change& change : response->changes) brought[change.name] = change.fragment;
+  }
+  std::vector<Holding::Exception> unknown;
+  for (auto& [name, fragment] : brought) {
+    if (fragment == nullptr || !Covers(name) || acked_.Get(name).Is(fragment.get())) continue;
+    if (refusals_.Find(name, fragment->version()) != nullptr) continue;
+    const auto refused = carried.find(name);
+    if (refused != carried.end() && Held::Content(fragment).Is(refused->second.get())) continue;
+    unknown.emplace_back(name, Held::Unknown());
+    applied_.insert_or_assign(name, std::move(fragment));
+  }
+  acked_.Set(std::move(unknown));
+}
+
 void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried,
                                absl::string_view error) {
   bool named = false;
@@ -519,6 +546,7 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   std::map<std::string, FragmentPtr> carried;
   std::set<std::string> unknown;
   FindCarried(taken, &carried, &unknown);
+  NoteUnanswered(taken, carried);
   NoteApplied(carried, error);
   // A newer full state is on its way: the answer to that one says the rest.
   if (taken.back().full != nullptr && !in_flight_.empty()) return settled;

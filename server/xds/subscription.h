@@ -150,6 +150,8 @@ class Subscription {
 
   // What the client acknowledged last under a name.
   Held Acked(absl::string_view name) const { return acked_.Get(name); }
+  // Whether a response that it did not answer yet takes it away.
+  bool RemovalUnderWay(absl::string_view name) const { return leaving_.contains(name); }
   // What it was sent last, or said that it has.
   Held Sent(absl::string_view name) const { return sent_.Get(name); }
   const Holding& sent() const { return sent_; }
@@ -219,6 +221,11 @@ class Subscription {
   Held LastGood(absl::string_view name) const;
   // Drops what `applied_` need not say any more.
   void ForgetApplied();
+  // Of `taken` the last was refused and the others were not answered: the client may use by now
+  // what they brought and the last, which `carried` these, did not (XDS W1): it is the best that is
+  // known.
+  void NoteUnanswered(const std::vector<InFlight>& taken,
+                      const std::map<std::string, FragmentPtr>& carried);
   // What was `carried` was refused with this text. Where a cause is named the client applies the
   // rest: it may have by now what it never acknowledged, and what it applied is the best that is
   // known.
@@ -246,6 +253,7 @@ class Subscription {
   // these names.
   std::map<std::string, FragmentPtr, std::less<>> applied_;
   std::deque<InFlight> in_flight_;
+  std::set<std::string, std::less<>> leaving_;  // what `in_flight_` takes away
   bool continuing_ = false;
   bool anything_settled_ = false;
   // Whether something was settled without being acknowledged and is not sent again, so that what is
