@@ -92,6 +92,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
   // The last word on each name counts.
   std::vector<std::map<std::string, FragmentPtr>> edits(base.types.size());
   auto snapshot = std::make_shared<Snapshot>(base);
+  snapshot->unproven = false;  // something was changed: the store is meant
   for (const RevisionChanges& revision : changes) {
     for (const Resource& resource : revision.upserts) {
       SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));

@@ -261,6 +261,14 @@ TEST_CASE("where proxies have clusters of their own, what is missing is only tol
   CHECK(Builder().Warnings(*base, {}, dangling).empty());
 }
 
+TEST_CASE("a change proves the store that it is made to", "[snapshot_builder]") {
+  Snapshot empty = **Builder().Build(kGroup, StateOf({}, 0), nullptr);
+  empty.unproven = true;
+  RevisionChanges changes;
+  changes.info.revision = Revision{1};
+  CHECK_FALSE((*Builder().Advance(empty, {changes}))->unproven);
+}
+
 TEST_CASE("building at once and advancing step by step give equal sets", "[snapshot_builder]") {
   const unsigned seed = Catch::rngSeed() != 0 ? Catch::rngSeed() : 4711u;
   CAPTURE(seed);
