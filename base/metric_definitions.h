@@ -11,6 +11,8 @@ struct Definition {
   const char* help;
   // "" when it has none.
   const char* label = "";
+  // "" when it has none; with it only a collector sets the metric.
+  const char* second_label = "";
 };
 
 inline constexpr Definition kNodes = {Definition::Kind::kGauge, "signalbox_nodes", "Nodes by state",
@@ -33,6 +35,31 @@ inline constexpr Definition kAcks = {Definition::Kind::kCounter, "signalbox_acks
                                      "Responses that a proxy accepted, by resource type", "type"};
 inline constexpr Definition kNacks = {Definition::Kind::kCounter, "signalbox_nacks_total",
                                       "Responses that a proxy refused, by resource type", "type"};
+inline constexpr Definition kStreamsRefused = {
+    Definition::Kind::kCounter, "signalbox_streams_refused_total",
+    "Streams of proxies that were ended for an error or a limit, by gRPC's code", "code"};
+inline constexpr Definition kLoadStreams = {Definition::Kind::kGauge, "signalbox_load_streams",
+                                            "Open streams of proxies that report their load"};
+inline constexpr Definition kLoadReports = {
+    Definition::Kind::kCounter, "signalbox_load_reports_total", "Load reports that proxies sent"};
+inline constexpr Definition kLoadIssued = {
+    Definition::Kind::kCounter, "signalbox_load_issued_requests_total",
+    "Requests that proxies sent upstream, as they report", "cluster", "locality"};
+inline constexpr Definition kLoadSuccessful = {
+    Definition::Kind::kCounter, "signalbox_load_successful_requests_total",
+    "Requests upstream that went well, as proxies report", "cluster", "locality"};
+inline constexpr Definition kLoadFailed = {
+    Definition::Kind::kCounter, "signalbox_load_failed_requests_total",
+    "Requests upstream that failed, as proxies report", "cluster", "locality"};
+inline constexpr Definition kLoadInProgress = {
+    Definition::Kind::kGauge, "signalbox_load_requests_in_progress",
+    "Requests upstream without an answer yet, as proxies reported last", "cluster", "locality"};
+inline constexpr Definition kLoadDropped = {
+    Definition::Kind::kCounter, "signalbox_load_dropped_requests_total",
+    "Requests that proxies dropped instead of sending them upstream, as they report", "cluster"};
+inline constexpr Definition kRestAnswers = {
+    Definition::Kind::kCounter, "signalbox_rest_answers_total",
+    "Answers to proxies that poll over HTTP, by status", "status"};
 inline constexpr Definition kRevision = {Definition::Kind::kGauge, "signalbox_revision",
                                          "The revision that is being served"};
 inline constexpr Definition kResources = {Definition::Kind::kGauge, "signalbox_resources",
@@ -54,6 +81,9 @@ inline constexpr Definition kStoreUnadopted = {
 inline constexpr Definition kStoreForks = {
     Definition::Kind::kCounter, "signalbox_store_forks_total",
     "Times the database had another history than what was served, and was followed"};
+inline constexpr Definition kTlsCertificateExpiry = {
+    Definition::Kind::kGauge, "signalbox_tls_cert_expiry_timestamp_seconds",
+    "When the certificate of a listener expires, since the epoch", "name"};
 inline constexpr Definition kBuildInfo = {Definition::Kind::kGauge, "signalbox_build_info",
                                           "1; the label says which version runs", "version"};
 

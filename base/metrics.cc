@@ -27,22 +27,35 @@ const prometheus::Histogram::BucketBoundaries& SecondsBuckets() {
   return *kBuckets;
 }
 
+prometheus::Labels LabelsOf(const Definition& metric, absl::string_view value,
+                            absl::string_view second_value) {
+  prometheus::Labels labels;
+  const auto add = [&](const char* label, absl::string_view text) {
+    const bool labelled = label[0] != '\0';
+    SB_CHECK(labelled || text.empty());
+    if (labelled) labels.emplace(label, text);
+  };
+  add(metric.label, value);
+  add(metric.second_label, second_value);
+  return labels;
+}
+
+// Of an instrument, which has one label at most.
 prometheus::Labels LabelsOf(const Definition& metric, absl::string_view value) {
-  const bool labelled = metric.label[0] != '\0';
-  SB_CHECK(labelled || value.empty());
-  if (!labelled) return {};
-  return {{metric.label, std::string(value)}};
+  SB_CHECK(metric.second_label[0] == '\0');
+  return LabelsOf(metric, value, "");
 }
 
 // Gathers what collectors say into families.
 class CollectedSamples : public Samples {
  public:
-  void Set(const Definition& metric, absl::string_view label_value, double value) override {
+  void Set(const Definition& metric, absl::string_view label_value,
+           absl::string_view second_label_value, double value) override {
     prometheus::MetricFamily& family = families_[metric.name];
     family.name = metric.name;
     family.help = metric.help;
     prometheus::ClientMetric sample;
-    for (const auto& [name, text] : LabelsOf(metric, label_value))
+    for (const auto& [name, text] : LabelsOf(metric, label_value, second_label_value))
       sample.label.push_back({name, text});
     if (metric.kind == Definition::Kind::kCounter) {
       family.type = prometheus::MetricType::Counter;

@@ -54,10 +54,13 @@ class Histogram {
 class Samples {
  public:
   virtual ~Samples() = default;
-  // The value of a counter or gauge with this label value ("" when the metric has no label), once
-  // each.
+  // The value of a counter or gauge with these label values ("" for a label that the metric has
+  // not), once each.
   virtual void Set(const metrics::Definition& metric, absl::string_view label_value,
-                   double value) = 0;
+                   absl::string_view second_label_value, double value) = 0;
+  void Set(const metrics::Definition& metric, absl::string_view label_value, double value) {
+    Set(metric, label_value, "", value);
+  }
   void Set(const metrics::Definition& metric, double value) { Set(metric, "", value); }
 };
 

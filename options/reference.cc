@@ -51,6 +51,13 @@ another type and options that do not go together are errors, all told at once, e
 On SIGHUP the daemon reads everything again. Options with "live" in the column *takes effect* change at once; of others
 the log says that they need a restart. When anything is wrong, nothing changes and the log says what and where.
 
+## TLS for proxies
+
+With `xds.tls.cert` and `xds.tls.key` proxies are served over TLS, and from beyond this machine; with `xds.tls.client_ca`
+each must show a certificate that this authority has signed. The files are looked at every two seconds, and read at once on
+SIGHUP: what is new in them concerns new connections, open ones go on. Of files that do not fit together the log says what is
+wrong, and the certificate in use stays; so replace the key and the certificate in any order, each by a rename.
+
 ## The store
 
 Either a url or its parts one by one, never both:

@@ -38,8 +38,12 @@ class Resolver {
     ResolveKeyFile();
     settings_.xds_insecure = Text("xds.insecure") == "true";
     settings_.http_insecure = Text("http.insecure") == "true";
-    settings_.xds_listen = Listen("xds.listen", "xds.insecure", settings_.xds_insecure);
-    settings_.http_listen = Listen("http.listen", "http.insecure", settings_.http_insecure);
+    ResolveTls();
+    settings_.xds_listen =
+        Listen("xds.listen", settings_.xds_insecure || !settings_.xds_tls_cert.empty(),
+               "xds.insecure", "set xds.tls.cert and xds.tls.key; if it is meant");
+    settings_.http_listen =
+        Listen("http.listen", settings_.http_insecure, "http.insecure", "if that is meant");
     if (settings_.xds_listen == settings_.http_listen &&
         !absl::EndsWith(settings_.xds_listen, ":0")) {
       AddProblem("http.listen",
@@ -54,6 +58,7 @@ class Resolver {
     settings_.removal_grace = Duration("xds.ordering.removal_grace");
     settings_.removal_grace_opaque = Duration("xds.ordering.removal_grace_opaque");
     settings_.listener_drain = Duration("xds.ordering.listener_drain");
+    settings_.load_interval = Duration("xds.load_interval");
     ResolveAdminSocket();
     if (Text("validate.references") == "warn")
       settings_.references = Settings::DanglingReferences::kWarn;
@@ -176,15 +181,29 @@ class Resolver {
       settings_.key_file = absl::StrCat(settings_.state_dir, "/secrets.key");
   }
 
-  std::string Listen(absl::string_view key, absl::string_view allow, bool insecure) {
+  void ResolveTls() {
+    settings_.xds_tls_cert = Text("xds.tls.cert");
+    settings_.xds_tls_key = Text("xds.tls.key");
+    settings_.xds_tls_client_ca = Text("xds.tls.client_ca");
+    const bool cert = !settings_.xds_tls_cert.empty(), key = !settings_.xds_tls_key.empty();
+    if (cert && !key) AddProblem("xds.tls.cert", "its private key is missing; set xds.tls.key");
+    if (key && !cert) AddProblem("xds.tls.key", "its certificate is missing; set xds.tls.cert");
+    if (!settings_.xds_tls_client_ca.empty() && !cert && !key) {
+      AddProblem("xds.tls.client_ca",
+                 "without TLS no proxy shows a certificate; set xds.tls.cert and xds.tls.key");
+    }
+  }
+
+  // `fit` says whether what is sent there may be seen beyond this machine; if not, `otherwise` and
+  // the option `allow` say what to do.
+  std::string Listen(absl::string_view key, bool fit, absl::string_view allow,
+                     absl::string_view otherwise) {
     const absl::StatusOr<ListenAddress> address = ParseListenAddress(Text(key));
     SB_CHECK(address.ok());  // checked when it was read
-    if (!address->IsLoopback() && !insecure && !IsWrong(allow)) {
-      AddProblem(key,
-                 absl::StrCat(address->ToString(),
-                              " is reachable beyond this machine, in plaintext; if that is meant, "
-                              "set ",
-                              allow, " = true"));
+    if (!address->IsLoopback() && !fit && !IsWrong(allow)) {
+      AddProblem(key, absl::StrCat(address->ToString(),
+                                   " is reachable beyond this machine, in plaintext; ", otherwise,
+                                   ", set ", allow, " = true"));
     }
     return address->ToString();
   }

@@ -30,6 +30,10 @@ struct Settings {
 
   std::string xds_listen;
   bool xds_insecure = false;
+  // Files in PEM form; both "" for plaintext.
+  std::string xds_tls_cert;
+  std::string xds_tls_key;
+  std::string xds_tls_client_ca;  // "": proxies need no certificate
   absl::Duration ack_deadline;
   absl::Duration overrun_after;
   absl::Duration warm_timeout;
@@ -39,6 +43,7 @@ struct Settings {
   absl::Duration removal_grace;
   absl::Duration removal_grace_opaque;
   absl::Duration listener_drain;
+  absl::Duration load_interval;
 
   // The Unix socket's path. Unless given: /run/signalbox/admin.sock for root, else
   // $XDG_RUNTIME_DIR/signalbox/admin.sock, else admin.sock in the directory where state is kept.

@@ -30,6 +30,7 @@
 #include "server/descriptors/descriptors.h"
 #include "server/fleet/fleet.h"
 #include "server/http/http_server.h"
+#include "server/http/rest_discovery.h"
 #include "server/jobs/audit_follower.h"
 #include "server/jobs/witness_keeper.h"
 #include "server/publish/publisher.h"
@@ -37,8 +38,11 @@
 #include "server/snapshot/snapshot_cache.h"
 #include "server/types/references.h"
 #include "server/types/registry.h"
-#include "server/xds/grpc/ads_service.h"
+#include "server/xds/grpc/certificate.h"
+#include "server/xds/grpc/proxy_services.h"
 #include "server/xds/grpc/xds_server.h"
+#include "server/xds/load_reports.h"
+#include "server/xds/load_stream.h"
 #include "storage/slow_queries.h"
 
 namespace signalbox {
@@ -116,10 +120,15 @@ struct Daemon::Parts {
   std::optional<Publisher> publisher;
   std::optional<AuditFollower> audit_follower;
   std::optional<WitnessKeeper> witness_keeper;  // none where nothing survives
+  StreamQuota stream_quota;
   SessionContext sessions;
   StreamContext streams;
-  std::optional<AdsService> ads;
+  LoadReports load_reports;
+  LoadContext loads;
+  std::optional<ProxyServices> proxy_services;
+  std::shared_ptr<ServerCertificate> xds_certificate;  // none in plaintext
   std::unique_ptr<XdsServer> xds_server;
+  std::optional<RestDiscovery> rest;
   std::unique_ptr<HttpServer> http_server;
   std::optional<ConfigHandler> config;
   std::optional<RevisionsHandler> revisions;
@@ -192,10 +201,21 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
                &p.clock,
                settings.max_stream_age,
                settings.stream_age_jitter,
-               &p.random};
-  p.ads.emplace(&p.streams, &p.sessions, &p.random);
-  SB_ASSIGN_OR_RETURN(p.xds_server, XdsServer::Start(settings.xds_listen, &*p.ads));
+               &p.random,
+               &p.stream_quota};
+  p.loads = {&p.types,      &p.snapshots, &p.load_reports, &*p.timers,
+             &*p.telemetry, &p.clock,     &p.stream_quota, settings.load_interval};
+  p.proxy_services.emplace(&p.streams, &p.sessions, &p.loads, &p.random);
+  if (!settings.xds_tls_cert.empty()) {
+    SB_ASSIGN_OR_RETURN(p.xds_certificate,
+                        ServerCertificate::Load({"xds.tls", settings.xds_tls_cert,
+                                                 settings.xds_tls_key, settings.xds_tls_client_ca},
+                                                &*p.timers, &p.clock));
+  }
+  SB_ASSIGN_OR_RETURN(p.xds_server,
+                      XdsServer::Start(settings.xds_listen, &*p.proxy_services, p.xds_certificate));
 
+  p.rest.emplace(p.descriptors.get(), &p.types, &p.snapshots, p.sessions.server_id);
   const auto live = [&p] {
     const absl::Duration silent = p.clock.Monotonic() - p.publisher->LastTick();
     if (silent < kStuck) return Health{};
@@ -218,7 +238,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
   };
   SB_ASSIGN_OR_RETURN(p.http_server,
                       HttpServer::Start(settings.http_listen,
-                                        {live, ready, [&p] { return p.metrics.Serialize(); }}));
+                                        {live, ready, [&p] { return p.metrics.Serialize(); },
+                                         [&p](absl::string_view path, absl::string_view body) {
+                                           RestDiscovery::Answer answer = p.rest->Post(path, body);
+                                           p.telemetry->OnRestAnswer(answer.status);
+                                           return answer;
+                                         }}));
 
   const FleetView fleet{[&p] { return p.fleet->List(); },
                         [&p, group] { return p.snapshots.Current(group)->revision; },
@@ -281,6 +306,20 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
       samples->Set(metrics::kNodes, NodeStateName(state), states[state]);
     }
     const PublishState state = p.publisher->State();
+    if (p.xds_certificate != nullptr) {
+      samples->Set(metrics::kTlsCertificateExpiry, "xds",
+                   static_cast<double>(absl::ToUnixSeconds(p.xds_certificate->current()->expires)));
+    }
+    samples->Set(metrics::kLoadStreams, p.load_reports.reporters());
+    samples->Set(metrics::kLoadReports, p.load_reports.reports());
+    for (const LoadReports::Row& row : p.load_reports.Rows()) {
+      samples->Set(metrics::kLoadIssued, row.cluster, row.locality, row.load.issued);
+      samples->Set(metrics::kLoadSuccessful, row.cluster, row.locality, row.load.successful);
+      samples->Set(metrics::kLoadFailed, row.cluster, row.locality, row.load.failed);
+      samples->Set(metrics::kLoadInProgress, row.cluster, row.locality, row.load.in_progress);
+    }
+    for (const auto& [cluster, dropped] : p.load_reports.Dropped())
+      samples->Set(metrics::kLoadDropped, cluster, dropped);
     samples->Set(metrics::kStoreUnfollowed, "", state.problem.ok() ? 0 : 1);
     samples->Set(metrics::kStoreUnadopted, "", state.unadopted ? 1 : 0);
     const absl::StatusOr<int64_t> bytes = p.store->SizeBytes();
@@ -310,6 +349,8 @@ Daemon::~Daemon() {
 
 void Daemon::Reload(const options::Settings& settings) {
   parts_->slow_queries->SetThreshold(settings.store.slow_query);
+  // What is wrong with it was logged, and the one in use stays.
+  if (parts_->xds_certificate != nullptr) parts_->xds_certificate->Reload().IgnoreError();
 }
 
 const std::string& Daemon::xds_address() const { return parts_->xds_server->address(); }

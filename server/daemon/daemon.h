@@ -17,7 +17,8 @@ class Daemon {
   //   to do any                  what the store gives
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const options::Settings& settings);
 
-  // Takes over what can change while it runs: store.slow_query.
+  // Takes over what can change while it runs: store.slow_query, and what is in the files of the
+  // certificate.
   void Reload(const options::Settings& settings);
 
   // Ends streams, finishes what is being committed, closes the store.

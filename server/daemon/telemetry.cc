@@ -9,10 +9,10 @@ namespace signalbox {
 namespace {
 
 // A fleet that refuses the same thing in the same words says so once in this time.
-constexpr absl::Duration kNackLogInterval = absl::Minutes(1);
+constexpr absl::Duration kRepeatedLogInterval = absl::Minutes(1);
 // Different refusals that are told apart; beyond it the list begins anew, and some lines repeat
 // early.
-constexpr size_t kNackFingerprints = 1000;
+constexpr size_t kFingerprints = 1000;
 
 }  // namespace
 
@@ -99,29 +99,43 @@ void Telemetry::OnEvent(const ClientInfo& client, const SessionEvent& event) {
 
 void Telemetry::LogNack(const ClientInfo& client, const SessionEvent& event) {
   const absl::string_view type = event.type->short_name();
-  int suppressed = 0;
-  {
-    MutexLock lock(&mu_);
-    const absl::Time now = clock_->Monotonic();
-    if (nacks_.size() >= kNackFingerprints) nacks_.clear();
-    const auto [entry, is_new] =
-        nacks_.try_emplace(absl::StrCat(type, "\n", event.text), Repeated{now});
-    if (!is_new) {
-      if (now - entry->second.logged < kNackLogInterval) {
-        ++entry->second.suppressed;
-        return;
-      }
-      suppressed = entry->second.suppressed;
-      entry->second = {now};
-    }
-  }
+  const std::optional<int> suppressed = TakeRepeated(absl::StrCat(type, "\n", event.text));
+  if (!suppressed.has_value()) return;
   log::Warning("refused by the proxy", {{"node", client.node_id},
                                         {"client", client.agent},
                                         {"type", type},
                                         {"resources", absl::StrJoin(event.names, ",")},
                                         {"revision", event.revision.number},
                                         {"error", event.text},
-                                        {"like_it_since", suppressed}});
+                                        {"like_it_since", *suppressed}});
+}
+
+void Telemetry::OnRefused(absl::string_view node_id, const absl::Status& status) {
+  const std::string code = absl::StatusCodeToString(status.code());
+  metrics_->CounterOf(metrics::kStreamsRefused, code).Add();
+  const std::optional<int> suppressed = TakeRepeated(absl::StrCat(code, "\n", node_id));
+  if (!suppressed.has_value()) return;
+  log::Warning("stream refused",
+               {{"node", node_id}, {"error", status}, {"like_it_since", *suppressed}});
+}
+
+std::optional<int> Telemetry::TakeRepeated(const std::string& fingerprint) {
+  MutexLock lock(&mu_);
+  const absl::Time now = clock_->Monotonic();
+  if (repeated_.size() >= kFingerprints) repeated_.clear();
+  const auto [entry, is_new] = repeated_.try_emplace(fingerprint, Repeated{now});
+  if (is_new) return 0;
+  if (now - entry->second.logged < kRepeatedLogInterval) {
+    ++entry->second.suppressed;
+    return std::nullopt;
+  }
+  const int suppressed = entry->second.suppressed;
+  entry->second = {now};
+  return suppressed;
+}
+
+void Telemetry::OnRestAnswer(int status) {
+  metrics_->CounterOf(metrics::kRestAnswers, absl::StrCat(status)).Add();
 }
 
 void Telemetry::OnApplied(absl::string_view author, absl::string_view request_id,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,10 @@ class Telemetry : public StreamObserver, public PublishObserver {
   void OnDisconnected(const ClientInfo& client, Variant variant) override;
   void OnWrite(const ClientInfo& client, const Response& response) override;
   void OnEvent(const ClientInfo& client, const SessionEvent& event) override SB_EXCLUDES(mu_);
+  void OnRefused(absl::string_view node_id, const absl::Status& status) override SB_EXCLUDES(mu_);
 
+  // A proxy that polls was answered with this status of HTTP.
+  void OnRestAnswer(int status);
   // A change was asked for by `author`: how it ended, in the metric's words.
   void OnApplied(absl::string_view author, absl::string_view request_id, absl::string_view message,
                  absl::string_view result, const absl::StatusOr<Revision>& revision);
@@ -52,6 +56,9 @@ class Telemetry : public StreamObserver, public PublishObserver {
     return variant == Variant::kDelta ? delta_streams_ : sotw_streams_;
   }
   void LogNack(const ClientInfo& client, const SessionEvent& event) SB_EXCLUDES(mu_);
+  // Whether to log what has this fingerprint, and then how many like it were not since the last
+  // time; none: it was logged a moment ago.
+  std::optional<int> TakeRepeated(const std::string& fingerprint) SB_EXCLUDES(mu_);
 
   MetricRegistry* const metrics_;
   const TypeRegistry* const types_;
@@ -66,7 +73,7 @@ class Telemetry : public StreamObserver, public PublishObserver {
   Counter forks_;
 
   Mutex mu_;
-  std::map<std::string, Repeated> nacks_ SB_GUARDED_BY(mu_);  // by fingerprint
+  std::map<std::string, Repeated> repeated_ SB_GUARDED_BY(mu_);  // by fingerprint
 };
 
 }  // namespace signalbox

@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/json.h"
@@ -26,6 +27,7 @@
 namespace signalbox {
 namespace {
 
+constexpr char kDiscoveryPrefix[] = "/v3/discovery:";
 constexpr char kText[] = "text/plain; charset=utf-8";
 
 // A fixed number of threads and a bounded queue: who adds to a full one waits. httplib's own queue
@@ -183,10 +185,16 @@ class StoppableServer : public httplib::Server {
   bool stopping_ SB_GUARDED_BY(mu_) = false;
 };
 
+bool IsDiscovery(const HttpSources& sources, const httplib::Request& request) {
+  return sources.discovery != nullptr && RestDiscovery::Has(request.path);
+}
+
 std::string TitleOf(int status) {
   switch (status) {
     case 400:
       return "Bad Request";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
@@ -195,6 +203,10 @@ std::string TitleOf(int status) {
       return "Content Too Large";
     case 414:
       return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 503:
+      return "Service Unavailable";
     default:
       return status >= 500 ? "Internal Server Error" : "Request Refused";
   }
@@ -209,6 +221,45 @@ void WriteProblem(int status, const std::string& detail, httplib::Response& resp
   response.set_content(problem.Dump() + "\n", "application/problem+json");
 }
 
+void WriteMethodRefused(const std::string& method, const std::string& allowed,
+                        const std::string& said, httplib::Response& response) {
+  response.set_header("Allow", allowed);
+  WriteProblem(405, absl::StrCat(method, " is not served here, only ", said), response);
+}
+
+// Whether a body is JSON as it stands. A form is what a browser sends for any page without asking,
+// and what is compressed may be larger than it looks.
+bool IsPlainJson(const httplib::Request& request) {
+  const std::string type = request.get_header_value("Content-Type");
+  return !request.has_header("Content-Encoding") &&
+         absl::EqualsIgnoreCase(type.substr(0, type.find(';')), "application/json");
+}
+
+void ServeDiscovery(const HttpSources& sources, const httplib::Request& request,
+                    httplib::Response& response, const httplib::ContentReader& read) {
+  std::string body;
+  bool too_large = false;
+  const bool whole = read([&](const char* bytes, size_t size) {
+    too_large = body.size() + size > limits::kMaxHttpBodyBytes;
+    if (!too_large) body.append(bytes, size);
+    return !too_large;
+  });
+  if (too_large || response.status == 413) {
+    WriteProblem(413, absl::StrCat("the body is larger than ", limits::kMaxHttpBodyBytes, " bytes"),
+                 response);
+  } else if (!whole) {
+    WriteProblem(400, "the body ends too early", response);
+  } else {
+    const RestDiscovery::Answer answer = sources.discovery(request.path, body);
+    if (answer.status >= 400) {
+      WriteProblem(answer.status, answer.body, response);
+      return;
+    }
+    response.status = answer.status;
+    if (answer.status == 200) response.set_content(answer.body, "application/json");
+  }
+}
+
 void WriteHealth(const Health& health, httplib::Response& response) {
   response.status = health.ok ? 200 : 503;
   std::string body = health.ok ? "ok\n" : "not ok\n";
@@ -219,6 +270,9 @@ void WriteHealth(const Health& health, httplib::Response& response) {
 }  // namespace
 
 struct HttpServer::Listener {
+  explicit Listener(HttpSources of) : sources(std::move(of)) {}
+
+  const HttpSources sources;
   StoppableServer server;
   std::thread thread;
 };
@@ -226,8 +280,9 @@ struct HttpServer::Listener {
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
                                                               HttpSources sources) {
   SB_ASSIGN_OR_RETURN(ListenAddress parsed, ParseListenAddress(address));
-  auto listener = std::make_unique<Listener>();
+  auto listener = std::make_unique<Listener>(std::move(sources));
   StoppableServer& server = listener->server;
+  const HttpSources& from = listener->sources;
 
   server.new_task_queue = [] { return new BoundedTaskQueue; };
   // Not SO_REUSEPORT, httplib's default: two daemons on one port would share its connections.
@@ -243,28 +298,46 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
   server.set_default_headers(
       {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
 
-  server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+  using HandlerResponse = httplib::Server::HandlerResponse;
+  server.set_pre_routing_handler([&from](const httplib::Request& request,
+                                         httplib::Response& response) {
     // A body that nobody reads is followed by no request that a peer could take for another's.
     if (HasBody(request)) response.set_header("Connection", "close");
-    if (request.method == "GET" || request.method == "HEAD")
-      return httplib::Server::HandlerResponse::Unhandled;
-    response.set_header("Allow", "GET, HEAD");
-    WriteProblem(405, absl::StrCat(request.method, " is not served here, only GET and HEAD"),
-                 response);
-    return httplib::Server::HandlerResponse::Handled;
+    if (IsDiscovery(from, request)) {
+      if (request.method != "POST") {
+        WriteMethodRefused(request.method, "POST", "POST", response);
+        return HandlerResponse::Handled;
+      }
+      if (!IsPlainJson(request)) {
+        WriteProblem(415, "the body must be JSON: Content-Type: application/json, not compressed",
+                     response);
+        return HandlerResponse::Handled;
+      }
+      return HandlerResponse::Unhandled;
+    }
+    if (request.method == "GET" || request.method == "HEAD") return HandlerResponse::Unhandled;
+    if (request.method == "POST" && absl::StartsWith(request.path, kDiscoveryPrefix)) {
+      WriteProblem(404, absl::StrCat("there is no ", request.path), response);
+    } else {
+      WriteMethodRefused(request.method, "GET, HEAD", "GET and HEAD", response);
+    }
+    return HandlerResponse::Handled;
   });
-  server.Get("/livez", [live = std::move(sources.live)](const httplib::Request&,
-                                                        httplib::Response& response) {
-    WriteHealth(live(), response);
+  server.Get("/livez", [&from](const httplib::Request&, httplib::Response& response) {
+    WriteHealth(from.live(), response);
   });
-  server.Get("/readyz", [ready = std::move(sources.ready)](const httplib::Request&,
-                                                           httplib::Response& response) {
-    WriteHealth(ready(), response);
+  server.Get("/readyz", [&from](const httplib::Request&, httplib::Response& response) {
+    WriteHealth(from.ready(), response);
   });
-  server.Get("/metrics", [metrics = std::move(sources.metrics)](const httplib::Request&,
-                                                                httplib::Response& response) {
-    response.set_content(metrics(), "text/plain; version=0.0.4; charset=utf-8");
+  server.Get("/metrics", [&from](const httplib::Request&, httplib::Response& response) {
+    response.set_content(from.metrics(), "text/plain; version=0.0.4; charset=utf-8");
   });
+  // The handler before has let pass only the paths that there are.
+  server.Post(absl::StrCat(kDiscoveryPrefix, "[a-z_-]+"),
+              [&from](const httplib::Request& request, httplib::Response& response,
+                      const httplib::ContentReader& read) {
+                ServeDiscovery(from, request, response, read);
+              });
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty()) return;
     WriteProblem(response.status,

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/http/rest_discovery.h"
 
 namespace signalbox {
 
@@ -22,11 +24,16 @@ struct HttpSources {
   std::function<Health()> live;          // whether the daemon's loops tick
   std::function<Health()> ready;         // whether a snapshot is loaded and the listeners are bound
   std::function<std::string()> metrics;  // Prometheus' text format
+  // What a POST to a path of REST discovery (RestDiscovery::Has) is answered by. It may take a
+  // while: a thread is its own meanwhile. Without it there are no such paths.
+  std::function<RestDiscovery::Answer(absl::string_view path, absl::string_view body)> discovery =
+      {};
 };
 
-// The HTTP port: GET and HEAD of /livez, /readyz and /metrics. A probe answers 200 or 503 with "ok"
-// or "not ok" and the lines. Every error is application/problem+json (RFC 9457). Requests are
-// served by a few threads, each for a bounded time; further connections wait.
+// The HTTP port: GET and HEAD of /livez, /readyz and /metrics, POST to /v3/discovery:* for proxies
+// that poll. A probe answers 200 or 503 with "ok" or "not ok" and the lines. Every error is
+// application/problem+json (RFC 9457). Requests are served by a few threads, each for a bounded
+// time; further connections wait.
 class HttpServer {
  public:
   // Binds and serves from now on. `address` is HOST:PORT, checked by the options; port 0 lets the

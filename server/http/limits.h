@@ -16,8 +16,9 @@ inline constexpr size_t kHttpWaiting = 64;
 // clients try again.
 inline constexpr int kHttpBacklog = 128;
 
-// A request's body: nothing here reads one. Beyond it: 413.
-inline constexpr size_t kMaxHttpBodyBytes = 4096;
+// A request's body: names that a proxy asks for over REST, some ten thousand of them. In memory a
+// document takes a multiple of it, on each thread. Beyond it: 413.
+inline constexpr size_t kMaxHttpBodyBytes = size_t{1} << 20;
 
 // From a request's first byte to the last of its answer, and how long an idle connection is kept,
 // since each takes a thread. Beyond it the connection is closed.

@@ -38,11 +38,10 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   }
   if (absl::Status status = ReadNode(request.has_node(), request.node()); !status.ok())
     return status;
-  if (request.type_url().empty())
-    return absl::InvalidArgumentError("type_url is required on an aggregated stream");
-  Subscription* const found = FindSubscription(request.type_url());
-  if (found == nullptr) return absl::OkStatus();
-  Subscription& subscription = *found;
+  const absl::StatusOr<Subscription*> found = FindSubscription(request.type_url());
+  if (!found.ok()) return found.status();
+  if (*found == nullptr) return absl::OkStatus();
+  Subscription& subscription = **found;
   const ResourceType& type = subscription.type();
 
   // The nonce tells which response is answered and nothing else (XDS D7).

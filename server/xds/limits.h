@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "absl/time/time.h"
+
 namespace signalbox::limits {
 
 // A message from a client. A delta client that reconnects lists every name and version it has:
@@ -29,6 +31,38 @@ inline constexpr size_t kMaxUnanswered = 1024;
 // Streams on one connection: a proxy needs one, or one for each type. Further ones wait in the
 // client.
 inline constexpr int kMaxStreamsPerConnection = 100;
+
+// Streams of one node. One is enough; Envoy opens one for each type where it uses separate
+// services, and then one for each cluster that has endpoints. Beyond it a stream ends with
+// RESOURCE_EXHAUSTED.
+inline constexpr int kMaxStreamsPerNode = 2000;
+
+// Streams in all: 10,000 proxies with one or a few each. An idle one takes some 36 KiB, 120 with
+// mTLS. Beyond it a stream ends with RESOURCE_EXHAUSTED before anything is read from it.
+inline constexpr int kMaxStreams = 40000;
+
+// How long a stream may stay without its first request: those that never say anything would fill
+// the places of others. Beyond it the stream ends with DEADLINE_EXCEEDED.
+inline constexpr absl::Duration kFirstRequestWithin = absl::Seconds(60);
+
+// Requests on one stream: an answer to each response and a request for each name that traffic calls
+// for. Before its first response a client may send one for each of its names, hence the burst.
+// Beyond it the stream ends with RESOURCE_EXHAUSTED.
+inline constexpr double kRequestsPerSecond = 1000;
+inline constexpr double kRequestBurst = 20000;
+
+// A load report: numbers for each cluster and locality, some 100 bytes each. And how many come:
+// proxies are told to send one in ten seconds. Beyond either the stream ends with
+// RESOURCE_EXHAUSTED.
+inline constexpr size_t kMaxLoadReportBytes = size_t{4} << 20;
+inline constexpr double kLoadReportsPerSecond = 10;
+inline constexpr double kLoadReportBurst = 100;
+
+// Pairs of a cluster and a locality whose load is told apart, and localities of one cluster: each
+// pair is four lines of /metrics. What is beyond is summed up. Names that are longer as well.
+inline constexpr size_t kMaxLoadRows = 2000;
+inline constexpr int kMaxLoadLocalities = 32;
+inline constexpr size_t kMaxLoadLabelBytes = 256;
 
 // What is kept of an error text that a client sends: enough for every message of Envoy that names
 // its cause.

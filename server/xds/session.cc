@@ -77,7 +77,16 @@ Session::Session(const SessionContext* context, std::string stream_id, Variant v
   }
 }
 
-Subscription* Session::FindSubscription(absl::string_view type_url) {
+absl::StatusOr<Subscription*> Session::FindSubscription(absl::string_view type_url) {
+  if (type_url.empty()) {
+    if (only_.empty())
+      return absl::InvalidArgumentError("type_url is required on an aggregated stream");
+    type_url = only_;
+  } else if (!only_.empty() && type_url != only_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("type_url is ", type_url.substr(0, limits::kMaxTokenBytes), " on a stream of ",
+                     only_, "; ask for it on its own service or on the aggregated one"));
+  }
   const ResourceType* type = context_->registry->FindByUrl(type_url);
   return type == nullptr ? nullptr : types_[type->index()].subscription.get();
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/fleet/node_status.h"
@@ -96,9 +97,14 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // Every request of the stream is for this type (XDS C1). Before the first one; without it each
+  // says its own.
+  void ServeOnly(std::string type_url) { only_ = std::move(type_url); }
+
   // A message came from the client. An error ends the stream with it:
-  //   kInvalidArgument    the bytes are no request, the first one has no node.id, or no type_url
-  //   (XDS C1) kResourceExhausted  a limit of server/xds/limits.h
+  //   kInvalidArgument    the bytes are no request, the first one has no node.id, no type_url where
+  //                       it is needed, or another one than the stream's (XDS C1)
+  //   kResourceExhausted  a limit of server/xds/limits.h
   virtual absl::Status OnRequest(absl::string_view bytes, absl::Time now) = 0;
   // What the client should have from now on.
   void OnTargets(const View& view, absl::Time now);
@@ -139,8 +145,10 @@ class Session {
   virtual std::optional<Response> Compose(Subscription& subscription,
                                           const Subscription::Pending& pending, absl::Time now) = 0;
 
-  // The subscription for a type URL; null for a type that nobody here knows (XDS C11).
-  Subscription* FindSubscription(absl::string_view type_url);
+  // The subscription that a request with this type URL is for; null for a type that nobody here
+  // knows (XDS C11).
+  //   kInvalidArgument  as OnRequest
+  absl::StatusOr<Subscription*> FindSubscription(absl::string_view type_url);
   // Takes node and limits from a request's parts.
   template <typename Node>
   absl::Status ReadNode(bool has_node, const Node& node);
@@ -237,6 +245,7 @@ class Session {
   const std::string stream_id_;
   const Variant variant_;
 
+  std::string only_;              // the type URL of every request; "" for any
   std::vector<TypeState> types_;  // by ResourceType::index()
   std::optional<ClientInfo> client_;
   NodeMemory memory_;

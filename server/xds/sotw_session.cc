@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "server/snapshot/restricted_version.h"
 #include "server/types/xdstp.h"
 #include "server/xds/limits.h"
 
@@ -17,13 +17,10 @@ constexpr int kControlPlaneField = 6;
 // More than the search for a cause takes steps.
 constexpr size_t kRefusedVersions = 64;
 
-std::string RestrictedVersion(const Subscription& subscription, const TypeSet& set) {
-  if (subscription.wildcard()) return set.version();
-  absl::uint128 hash = 0;
-  for (const std::string& name : subscription.names().names()) {
-    if (const Fragment* fragment = set.Find(name)) hash += fragment->identity();
-  }
-  return absl::StrFormat("%016x%016x", absl::Uint128High64(hash), absl::Uint128Low64(hash));
+// Of what the subscription covers of a set.
+std::string VersionFor(const Subscription& subscription, const TypeSet& set) {
+  return subscription.wildcard() ? set.version()
+                                 : RestrictedVersion(set, subscription.names().names());
 }
 
 }  // namespace
@@ -49,11 +46,10 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   }
   if (absl::Status status = ReadNode(request.has_node(), request.node()); !status.ok())
     return status;
-  if (request.type_url().empty())
-    return absl::InvalidArgumentError("type_url is required on an aggregated stream");
-  Subscription* const found = FindSubscription(request.type_url());
-  if (found == nullptr || found->type().delta_only()) return absl::OkStatus();
-  Subscription& subscription = *found;
+  const absl::StatusOr<Subscription*> found = FindSubscription(request.type_url());
+  if (!found.ok()) return found.status();
+  if (*found == nullptr || (*found)->type().delta_only()) return absl::OkStatus();
+  Subscription& subscription = **found;
   TypeState& state = types_[subscription.type().index()];
   if (static_cast<size_t>(request.resource_names_size()) +
           static_cast<size_t>(request.resource_locators_size()) >
@@ -139,13 +135,13 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription,
   if (type.full_state_in_sotw()) {
     TypeSetPtr full = subscription.FullState(pending);
     if (&*full != &subscription.target()) full = context().sets->Intern(std::move(full));
-    version = RestrictedVersion(subscription, *full);
+    version = VersionFor(subscription, *full);
     if (subscription.wildcard() && presented == version && !LeftUnsettled(subscription)) {
       subscription.AssumeSet(std::move(full));
       return std::nullopt;
     }
     // Another target: what was refused for an earlier one may be tried once more.
-    std::string wanted = RestrictedVersion(subscription, subscription.target());
+    std::string wanted = VersionFor(subscription, subscription.target());
     if (wanted != state.refused_for) state.refused_versions.clear();
     state.refused_for = std::move(wanted);
     const bool refused =
@@ -187,7 +183,7 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription,
     if (count == 1 && size > limits::kMaxResponseBytes)
       Oversized(type, *pending.changes.front().fragment);
     response.resource_count = count;
-    version = RestrictedVersion(subscription, subscription.target());
+    version = VersionFor(subscription, subscription.target());
     response.nonce = NextNonce();
     subscription.OnSent(response.nonce, pending, count, now);
   }

@@ -3,18 +3,40 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "server/xds/limits.h"
 #include "storage/model/resource.h"
 
 namespace signalbox {
 
 Stream::Stream(const StreamContext* context, std::unique_ptr<Session> session, Wire* wire)
-    : context_(context), session_(std::move(session)), wire_(wire) {}
+    : context_(context),
+      session_(std::move(session)),
+      wire_(wire),
+      rate_(limits::kRequestsPerSecond, limits::kRequestBurst) {}
 
 Stream::~Stream() = default;
+
+void Stream::Open() {
+  MutexLock lock(&mu_);
+  if (context_->quota != nullptr) {
+    absl::StatusOr<std::unique_ptr<StreamQuota::Place>> place = context_->quota->Take();
+    if (!place.ok()) {
+      FinishLocked(place.status());
+      return;
+    }
+    place_ = *std::move(place);
+  }
+  first_request_by_ = context_->clock->Monotonic() + limits::kFirstRequestWithin;
+  context_->timers->CallAt(first_request_by_, weak_from_this());
+}
 
 absl::Status Stream::IntroduceLocked(absl::Time now) {
   if (introduced_ || !session_->client().has_value()) return absl::OkStatus();
   const ClientInfo& client = *session_->client();
+  if (place_ != nullptr) {
+    if (absl::Status status = place_->Name(client.node_id); !status.ok()) return status;
+  }
   // Groups come with their match rules; until then every node is in the default one.
   group_ = {std::string(kDefaultNamespace), std::string(kDefaultGroup)};
   const SnapshotPtr snapshot = context_->snapshots->Watch(group_, weak_from_this());
@@ -37,6 +59,11 @@ void Stream::OnMessage(absl::string_view bytes) {
   MutexLock lock(&mu_);
   if (wire_ == nullptr) return;
   const absl::Time now = context_->clock->Monotonic();
+  if (!rate_.Take(now)) {
+    FinishLocked(absl::ResourceExhaustedError(
+        absl::StrCat("more than ", limits::kRequestsPerSecond, " requests a second")));
+    return;
+  }
   absl::Status status = session_->OnRequest(bytes, now);
   if (status.ok()) status = IntroduceLocked(now);
   if (!status.ok()) {
@@ -69,6 +96,8 @@ void Stream::OnClosed() {
     wire_ = nullptr;
   }
   Leave();
+  MutexLock lock(&mu_);
+  place_ = nullptr;
 }
 
 void Stream::Leave() {
@@ -101,7 +130,15 @@ void Stream::OnTimer() {
   MutexLock lock(&mu_);
   const absl::Time now = context_->clock->Monotonic();
   calls_.erase(calls_.begin(), calls_.upper_bound(now));
-  if (wire_ == nullptr || !introduced_) return;
+  if (wire_ == nullptr) return;
+  if (!introduced_) {
+    if (now >= first_request_by_) {
+      FinishLocked(absl::DeadlineExceededError(
+          absl::StrCat("no request came within ", absl::FormatDuration(limits::kFirstRequestWithin),
+                       " of the stream's beginning")));
+    }
+    return;
+  }
   session_->OnTime(now);
   PumpLocked(now);
 }
@@ -135,6 +172,10 @@ void Stream::PumpLocked(absl::Time now) {
 
 void Stream::FinishLocked(const absl::Status& status) {
   if (wire_ == nullptr) return;
+  if (!status.ok()) {
+    const std::optional<ClientInfo>& client = session_->client();
+    context_->observer->OnRefused(client.has_value() ? client->node_id : "", status);
+  }
   std::exchange(wire_, nullptr)->Finish(status);
 }
 

@@ -15,7 +15,9 @@
 #include "server/fleet/fleet.h"
 #include "server/snapshot/snapshot_reader.h"
 #include "server/xds/node_memory.h"
+#include "server/xds/request_rate.h"
 #include "server/xds/session.h"
+#include "server/xds/stream_quota.h"
 #include "server/xds/wire.h"
 
 namespace signalbox {
@@ -31,6 +33,9 @@ class StreamObserver {
   virtual void OnDisconnected(const ClientInfo& client, Variant variant) = 0;
   virtual void OnWrite(const ClientInfo& client, const Response& response) = 0;
   virtual void OnEvent(const ClientInfo& client, const SessionEvent& event) = 0;
+  // A stream is ended from this side with an error; of a node that has not said who it is the id is
+  // "".
+  virtual void OnRefused(absl::string_view node_id, const absl::Status& status) {}
 };
 
 // What every stream of a process shares. All of it outlives the streams.
@@ -46,7 +51,8 @@ struct StreamContext {
   // C10).
   absl::Duration max_age = absl::InfiniteDuration();
   double age_jitter = 0;
-  Random* random = nullptr;  // only where `max_age` is finite
+  Random* random = nullptr;      // only where `max_age` is finite
+  StreamQuota* quota = nullptr;  // null: as many streams as come
 };
 
 // One proxy's stream: a session, a lock, one write in flight and one timer. Forwards events to the
@@ -61,6 +67,9 @@ class Stream : public SnapshotWatcher,
   Stream(const StreamContext* context, std::unique_ptr<Session> session, Wire* wire);
   ~Stream() override;
 
+  // Takes a place and sets a time for the first request. Once, before anything else; a stream that
+  // gets no place is ended.
+  void Open() SB_EXCLUDES(mu_);
   // A message came.
   void OnMessage(absl::string_view bytes) SB_EXCLUDES(mu_);
   // The last write has left, or failed (then the stream is about to close).
@@ -95,6 +104,9 @@ class Stream : public SnapshotWatcher,
   mutable Mutex mu_;
   const std::unique_ptr<Session> session_ SB_PT_GUARDED_BY(mu_);
   Wire* wire_ SB_GUARDED_BY(mu_);  // null once finished
+  std::unique_ptr<StreamQuota::Place> place_ SB_GUARDED_BY(mu_);
+  RequestRate rate_ SB_GUARDED_BY(mu_);
+  absl::Time first_request_by_ SB_GUARDED_BY(mu_) = absl::InfiniteFuture();
   NodeGroupName group_ SB_GUARDED_BY(mu_);
   SnapshotPtr newest_ SB_GUARDED_BY(mu_);  // that the session was told
   absl::Time connected_ SB_GUARDED_BY(mu_);

@@ -63,6 +63,8 @@ TEST_CASE("with nothing said a daemon can start") {
   CHECK(settings.overrun_after == absl::Seconds(2));
   CHECK(settings.warm_timeout == absl::Seconds(20));
   CHECK(settings.hold_max == absl::Minutes(15));
+  CHECK(settings.load_interval == absl::Seconds(10));
+  CHECK(settings.xds_tls_cert == "");
   CHECK(settings.admin_socket == "/run/user/1000/signalbox/admin.sock");
   CHECK(settings.http_listen == "127.0.0.1:18080");
   CHECK_FALSE(settings.http_insecure);
@@ -119,8 +121,16 @@ TEST_CASE("a url or a path says where the store and its state are") {
 TEST_CASE("what does not fit together is refused, with where it was set") {
   const std::pair<Flags, const char*> cases[] = {
       {{{"xds.listen", "0.0.0.0:18000"}},
-       "--xds.listen: xds.listen: 0.0.0.0:18000 is reachable beyond this machine, in plaintext; if "
-       "that is meant, set xds.insecure = true"},
+       "--xds.listen: xds.listen: 0.0.0.0:18000 is reachable beyond this machine, in plaintext; "
+       "set "
+       "xds.tls.cert and xds.tls.key; if it is meant, set xds.insecure = true"},
+      {{{"xds.tls.cert", "/c"}},
+       "--xds.tls.cert: xds.tls.cert: its private key is missing; set xds.tls.key"},
+      {{{"xds.tls.key", "/k"}},
+       "--xds.tls.key: xds.tls.key: its certificate is missing; set xds.tls.cert"},
+      {{{"xds.tls.client_ca", "/a"}},
+       "--xds.tls.client-ca: xds.tls.client_ca: without TLS no proxy shows a certificate; set "
+       "xds.tls.cert and xds.tls.key"},
       {{{"http.listen", "[::]:80"}},
        "--http.listen: http.listen: [::]:80 is reachable beyond this machine, in plaintext; if "
        "that "
@@ -139,8 +149,8 @@ TEST_CASE("what does not fit together is refused, with where it was set") {
        "--instances: instances: is 2, and the store is SQLite, which one instance owns; set "
        "instances = 1, or move to PostgreSQL: store.url = \"postgres://USER@HOST/DATABASE\""},
       {{{"xds.listen", "10.0.0.1:1"}, {"http.listen", "10.0.0.1:2"}},
-       "--xds.listen: xds.listen: 10.0.0.1:1 is reachable beyond this machine, in plaintext; if "
-       "that is meant, set xds.insecure = true\n"
+       "--xds.listen: xds.listen: 10.0.0.1:1 is reachable beyond this machine, in plaintext; set "
+       "xds.tls.cert and xds.tls.key; if it is meant, set xds.insecure = true\n"
        "--http.listen: http.listen: 10.0.0.1:2 is reachable beyond this machine, in plaintext; if "
        "that is meant, set http.insecure = true"},
   };
@@ -148,11 +158,10 @@ TEST_CASE("what does not fit together is refused, with where it was set") {
 }
 
 TEST_CASE("what is wrong by itself and what does not fit are told at once") {
-  CHECK(
-      ErrorOf({{"log.level", "loud"}, {"xds.listen", "0.0.0.0:1"}}) ==
-      "--log.level: log.level must be one of debug, info, warning, error, not \"loud\"\n"
-      "--xds.listen: xds.listen: 0.0.0.0:1 is reachable beyond this machine, in plaintext; if that "
-      "is meant, set xds.insecure = true");
+  CHECK(ErrorOf({{"log.level", "loud"}, {"xds.listen", "0.0.0.0:1"}}) ==
+        "--log.level: log.level must be one of debug, info, warning, error, not \"loud\"\n"
+        "--xds.listen: xds.listen: 0.0.0.0:1 is reachable beyond this machine, in plaintext; set "
+        "xds.tls.cert and xds.tls.key; if it is meant, set xds.insecure = true");
 }
 
 TEST_CASE("what is wrong by itself is not blamed for what follows") {
@@ -213,6 +222,18 @@ TEST_CASE(
             .xds_listen == "0.0.0.0:18000");
   CHECK(MustResolve(UserSources({{"xds.listen", "127.0.0.1:0"}, {"http.listen", "127.0.0.1:0"}}))
             .http_listen == "127.0.0.1:0");
+}
+
+TEST_CASE("with TLS proxies may come from beyond this machine") {
+  const Settings settings = MustResolve(UserSources({{"xds.listen", "0.0.0.0:18000"},
+                                                     {"xds.tls.cert", "/c"},
+                                                     {"xds.tls.key", "/k"},
+                                                     {"xds.tls.client_ca", "/a"}}));
+  CHECK(settings.xds_listen == "0.0.0.0:18000");
+  CHECK(settings.xds_tls_cert == "/c");
+  CHECK(settings.xds_tls_key == "/k");
+  CHECK(settings.xds_tls_client_ca == "/a");
+  CHECK_FALSE(settings.xds_insecure);
 }
 
 TEST_CASE("a socket's path must fit") {

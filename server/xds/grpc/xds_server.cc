@@ -8,17 +8,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/xds/grpc/tls_credentials.h"
 #include "server/xds/limits.h"
 
 namespace signalbox {
 
-absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& address,
-                                                            AdsService* service) {
+absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(
+    const std::string& address, ProxyServices* services,
+    std::shared_ptr<ServerCertificate> certificate) {
+  std::shared_ptr<grpc::ServerCredentials> credentials =
+      certificate == nullptr ? grpc::InsecureServerCredentials()
+                             : TlsCredentials(std::move(certificate));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
-  builder.RegisterCallbackGenericService(service->service());
+  builder.AddListeningPort(address, credentials, &port);
+  builder.RegisterCallbackGenericService(services->service());
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMaxRequestBytes));
   // Two daemons on one port would split the fleet between them.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -37,11 +42,14 @@ absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& a
   }
   const std::string host = address.substr(0, address.rfind(':'));
   return std::unique_ptr<XdsServer>(
-      new XdsServer(absl::StrCat(host, ":", port), std::move(server)));
+      new XdsServer(absl::StrCat(host, ":", port), std::move(credentials), std::move(server)));
 }
 
-XdsServer::XdsServer(std::string address, std::unique_ptr<grpc::Server> server)
-    : address_(std::move(address)), server_(std::move(server)) {}
+XdsServer::XdsServer(std::string address, std::shared_ptr<grpc::ServerCredentials> credentials,
+                     std::unique_ptr<grpc::Server> server)
+    : address_(std::move(address)),
+      credentials_(std::move(credentials)),
+      server_(std::move(server)) {}
 
 XdsServer::~XdsServer() { Stop(absl::ZeroDuration()); }
 

@@ -5,22 +5,25 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/xds/grpc/ads_service.h"
+#include "server/xds/grpc/certificate.h"
+#include "server/xds/grpc/proxy_services.h"
 
 namespace grpc {
 class Server;
-}
+class ServerCredentials;
+}  // namespace grpc
 
 namespace signalbox {
 
 // The gRPC server that proxies talk to: discovery and gRPC's health service.
 class XdsServer {
  public:
-  // Binds `address` ("HOST:PORT"; port 0 takes a free one) and serves in plaintext. `service` must
-  // outlive this object.
+  // Binds `address` ("HOST:PORT"; port 0 takes a free one) and serves with the certificate, or in
+  // plaintext without one. `services` must outlive this object.
   //   kFailedPrecondition  the address cannot be bound; the text names the option xds.listen
-  static absl::StatusOr<std::unique_ptr<XdsServer>> Start(const std::string& address,
-                                                          AdsService* service);
+  static absl::StatusOr<std::unique_ptr<XdsServer>> Start(
+      const std::string& address, ProxyServices* services,
+      std::shared_ptr<ServerCertificate> certificate);
   ~XdsServer();
 
   // "HOST:PORT" as bound.
@@ -30,9 +33,11 @@ class XdsServer {
   void Stop(absl::Duration grace);
 
  private:
-  XdsServer(std::string address, std::unique_ptr<grpc::Server> server);
+  XdsServer(std::string address, std::shared_ptr<grpc::ServerCredentials> credentials,
+            std::unique_ptr<grpc::Server> server);
 
   const std::string address_;
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
   const std::unique_ptr<grpc::Server> server_;
 };
 

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "base/listen_address.h"
 #include "server/http/limits.h"
+#include "server/http/rest_discovery.h"
 
 namespace signalbox {
 namespace {
@@ -72,7 +73,13 @@ class Served {
                                   .lines = {ready ? "degraded: the store is away since 12:00"
                                                   : "no snapshot is loaded"}};
                             },
-                        .metrics = [] { return std::string("signalbox_revision 7\n"); }});
+                        .metrics = [] { return std::string("signalbox_revision 7\n"); },
+                        .discovery =
+                            [](absl::string_view path, absl::string_view body) {
+                              if (body == "current") return RestDiscovery::Answer{304, ""};
+                              if (body == "bad") return RestDiscovery::Answer{400, "it is bad"};
+                              return RestDiscovery::Answer{200, absl::StrCat(path, " ", body)};
+                            }});
     INFO(started.status().ToString());
     REQUIRE(started.ok());
     server = *std::move(started);
@@ -220,6 +227,70 @@ TEST_CASE(
   CHECK_FALSE(absl::StrContains(answer, "signalbox_revision"));
   CHECK_FALSE(
       absl::StrContains(served.Raw("GET /livez HTTP/1.1\r\n\r\n"), "Connection: close\r\n"));
+}
+
+TEST_CASE("proxies that poll are answered as they are answered") {
+  const Served served;
+  httplib::Client client = served.Client();
+  const auto post = [&](const std::string& path, const std::string& body) {
+    httplib::Result result = client.Post(path, body, "application/json; charset=utf-8");
+    REQUIRE(result);
+    return *std::move(result);
+  };
+  const httplib::Response answer = post("/v3/discovery:clusters", "{}");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "/v3/discovery:clusters {}");
+  CHECK(answer.get_header_value("Content-Type") == "application/json");
+  const httplib::Response current = post("/v3/discovery:clusters", "current");
+  CHECK(current.status == 304);
+  CHECK(current.body == "");
+  const httplib::Response bad = post("/v3/discovery:clusters", "bad");
+  CHECK(bad.status == 400);
+  CHECK(bad.get_header_value("Content-Type") == "application/problem+json");
+  CHECK(absl::StrContains(bad.body, "it is bad"));
+  CHECK(post("/v3/discovery:nothing", "{}").status == 404);
+  const httplib::Result get = client.Get("/v3/discovery:clusters");
+  REQUIRE(get);
+  CHECK(get->status == 405);
+  CHECK(get->get_header_value("Allow") == "POST");
+}
+
+TEST_CASE("a body of REST discovery is plain JSON of a bounded size") {
+  const Served served;
+  const std::string path = "/v3/discovery:clusters";
+  const auto head = [&](const std::string& headers) {
+    return absl::StrCat("POST ", path, " HTTP/1.1\r\n", headers, "Connection: close\r\n\r\n");
+  };
+  for (const char* type : {"", "Content-Type: application/x-www-form-urlencoded\r\n",
+                           "Content-Type: multipart/form-data; boundary=x\r\n",
+                           "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"}) {
+    INFO(type);
+    CHECK(absl::StartsWith(served.Raw(head(absl::StrCat(type, "Content-Length: 2\r\n")) + "{}"),
+                           "HTTP/1.1 415 "));
+  }
+  const std::string json = "Content-Type: application/json\r\n";
+  const std::string largest(limits::kMaxHttpBodyBytes, 'a');
+  const auto sized = [&](const std::string& body) {
+    return served.Raw(head(absl::StrCat(json, "Content-Length: ", body.size(), "\r\n")) + body);
+  };
+  CHECK(absl::StartsWith(sized(largest), "HTTP/1.1 200 "));
+  CHECK(absl::StartsWith(sized(largest + "a"), "HTTP/1.1 413 "));
+  // Whose size is not said is counted as it comes.
+  const auto chunked = [&](const std::string& body) {
+    std::string chunks;
+    for (size_t at = 0; at < body.size(); at += 65536) {
+      const std::string chunk = body.substr(at, 65536);
+      absl::StrAppend(&chunks, absl::Hex(chunk.size()), "\r\n", chunk, "\r\n");
+    }
+    return served.Raw(absl::StrCat(head(absl::StrCat(json, "Transfer-Encoding: chunked\r\n")),
+                                   chunks, "0\r\n\r\n"));
+  };
+  CHECK(absl::StartsWith(chunked(largest), "HTTP/1.1 200 "));
+  const std::string beyond = chunked(largest + largest);
+  CHECK((beyond.empty() || absl::StartsWith(beyond, "HTTP/1.1 413 ")));
+  const httplib::Result after = served.Client().Get("/livez");
+  REQUIRE(after);
+  CHECK(after->status == 200);
 }
 
 TEST_CASE("a port that is taken is named with its key") {

@@ -1,4 +1,4 @@
-#include "server/xds/grpc/ads_service.h"
+#include "server/xds/grpc/proxy_services.h"
 
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/generic/async_generic_service.h>
@@ -6,25 +6,22 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/mutex.h"
 #include "server/rpc/status.h"
 #include "server/xds/delta_session.h"
+#include "server/xds/services.h"
 #include "server/xds/sotw_session.h"
 #include "server/xds/wire.h"
 
 namespace signalbox {
 namespace {
-
-constexpr char kSotwMethod[] =
-    "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
-constexpr char kDeltaMethod[] =
-    "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 
 // A slice of gRPC's that keeps `slice.owner` alive; the bytes are not copied.
 grpc::Slice SharedSlice(const Slice& slice) {
@@ -60,18 +57,23 @@ bool IsConfidential(const grpc::GenericCallbackServerContext& context) {
 class UnknownMethod : public grpc::ServerGenericBidiReactor {
  public:
   explicit UnknownMethod(const std::string& method) {
-    Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
-                        absl::StrCat("there is no method ", method, " here")));
+    Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, WhyNotServed(method)));
   }
   void OnDone() override { delete this; }
 };
 
-// One call: reads for its Stream and is its wire. Deletes itself when gRPC is done with it.
+// One call: reads for its stream, a Stream or a LoadStream, and is its wire. Deletes itself when
+// gRPC is done with it.
+template <typename StreamOfIt>
 class Call : public grpc::ServerGenericBidiReactor, public Wire {
  public:
-  Call(const StreamContext* context, std::unique_ptr<Session> session)
-      : stream_(std::make_shared<Stream>(context, std::move(session), this)) {
-    StartRead(&read_);
+  // `arguments` are the stream's but for the wire, its last one.
+  template <typename... Arguments>
+  explicit Call(Arguments&&... arguments)
+      : stream_(std::make_shared<StreamOfIt>(std::forward<Arguments>(arguments)..., this)) {
+    stream_->Open();
+    MutexLock lock(&mu_);
+    if (!finished_) StartRead(&read_);
   }
 
   void Write(Response response) override {
@@ -113,7 +115,7 @@ class Call : public grpc::ServerGenericBidiReactor, public Wire {
   }
 
  private:
-  const std::shared_ptr<Stream> stream_;
+  const std::shared_ptr<StreamOfIt> stream_;
   grpc::ByteBuffer read_;   // of the read that is under way
   grpc::ByteBuffer write_;  // of the write that is under way
 
@@ -123,35 +125,43 @@ class Call : public grpc::ServerGenericBidiReactor, public Wire {
 
 }  // namespace
 
-class AdsService::Service : public grpc::CallbackGenericService {
+class ProxyServices::Service : public grpc::CallbackGenericService {
  public:
-  Service(const StreamContext* streams, const SessionContext* sessions, Random* random)
-      : streams_(streams), sessions_(sessions), random_(random) {}
+  Service(const StreamContext* streams, const SessionContext* sessions, const LoadContext* loads,
+          Random* random)
+      : streams_(streams), sessions_(sessions), loads_(loads), random_(random) {}
 
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
-    const std::string& method = context->method();
+    if (context->method() == kLoadStatsMethod) return new Call<LoadStream>(loads_);
+    const std::optional<DiscoveryMethod> found = FindDiscoveryMethod(context->method());
+    if (!found.has_value()) return new UnknownMethod(context->method());
     // Random, so that a nonce of one stream means nothing on another, on any instance.
     const std::string stream_id = absl::StrFormat("%016x", random_->Next());
     std::unique_ptr<Session> session;
-    if (method == kDeltaMethod) session = std::make_unique<DeltaSession>(sessions_, stream_id);
-    if (method == kSotwMethod) session = std::make_unique<SotwSession>(sessions_, stream_id);
-    if (session == nullptr) return new UnknownMethod(method);
+    if (found->variant == Variant::kDelta) {
+      session = std::make_unique<DeltaSession>(sessions_, stream_id);
+    } else {
+      session = std::make_unique<SotwSession>(sessions_, stream_id);
+    }
+    session->ServeOnly(found->type_url);
     if (!IsConfidential(*context)) session->WithholdSecrets();
-    return new Call(streams_, std::move(session));
+    return new Call<Stream>(streams_, std::move(session));
   }
 
  private:
   const StreamContext* const streams_;
   const SessionContext* const sessions_;
+  const LoadContext* const loads_;
   Random* const random_;
 };
 
-AdsService::AdsService(const StreamContext* streams, const SessionContext* sessions, Random* random)
-    : service_(std::make_unique<Service>(streams, sessions, random)) {}
+ProxyServices::ProxyServices(const StreamContext* streams, const SessionContext* sessions,
+                             const LoadContext* loads, Random* random)
+    : service_(std::make_unique<Service>(streams, sessions, loads, random)) {}
 
-AdsService::~AdsService() = default;
+ProxyServices::~ProxyServices() = default;
 
-grpc::CallbackGenericService* AdsService::service() { return service_.get(); }
+grpc::CallbackGenericService* ProxyServices::service() { return service_.get(); }
 
 }  // namespace signalbox
