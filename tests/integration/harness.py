@@ -64,10 +64,11 @@ def cached_envoy():
     return os.path.join(cache, "signalbox", "envoy-" + ENVOY_VERSION, "envoy")
 
 
-def http(url, method="GET", seconds=5):
+def http(url, method="GET", seconds=5, body=None, headers=None):
     """(status, body) of a request."""
+    request = urllib.request.Request(url, method=method, data=body and body.encode(), headers=headers or {})
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=seconds) as response:
+        with urllib.request.urlopen(request, timeout=seconds) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -303,16 +304,16 @@ class Postgres:
 
 
 class Envoy:
-    """A real Envoy on ADS."""
+    """A real Envoy on ADS, or with a bootstrap of the test's."""
 
-    def __init__(self, test, daemon, variant, node_id, more=""):
+    def __init__(self, test, daemon, variant, node_id, more="", bootstrap_text=None):
         """`more` is added to the bootstrap: YAML."""
         self.test = test
         self.node_id = node_id
         bootstrap = os.path.join(test.folder, node_id + ".yaml")
         with open(bootstrap, "w") as f:
-            f.write(test.cli("bootstrap", "envoy", "--node-id", node_id, "--xds", daemon.xds, "--" + variant,
-                             "--plaintext").stdout + more)
+            f.write(bootstrap_text or test.cli("bootstrap", "envoy", "--node-id", node_id, "--xds", daemon.xds,
+                                               "--" + variant, "--plaintext").stdout + more)
         address = os.path.join(test.folder, node_id + ".admin")
         self.process = test.spawn(node_id, [
             cached_envoy(), "-c", bootstrap, "--admin-address-path", address, "--concurrency", "1",
