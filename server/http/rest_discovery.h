@@ -25,8 +25,8 @@ class RestDiscovery {
                 const SnapshotReader* snapshots, std::string server_id);
 
   // The answer to a POST of `body`, an envoy.service.discovery.v3.DiscoveryRequest in proto3 JSON,
-  // to `path`; either name of a field is taken, and a field that this build does not know is left
-  // aside, since proxies are newer than their servers now and then.
+  // to `path`. Either name of a field is taken; what is of no use here is left aside, known or not,
+  // since proxies are newer than their servers now and then.
   //   200  what the proxy should have of the names that it gives
   //   304  that is what its version_info says
   //   400  the body is no such request, has no node.id, or another type than the path's

@@ -144,6 +144,10 @@ TEST_CASE("what cannot be answered says why (XDS R-1)", "[rest]") {
       {"/v3/discovery:clusters", "{}", 400, "node.id is missing"},
       {"/v3/discovery:clusters", R"({"node":{"id":"n"},"resource_names":[{}]})", 400,
        "not a DiscoveryRequest"},
+      {"/v3/discovery:clusters", R"({"node":{"id":"n"},"version_info":1})", 400, "is no text"},
+      {"/v3/discovery:clusters", R"({"node":{"id":"n"},"resource_names":"a"})", 400, "is no list"},
+      {"/v3/discovery:clusters", R"({"node":{"id":"n"},"typeUrl":"","type_url":""})", 400,
+       "is there twice"},
       {"/v3/discovery:clusters",
        R"({"node":{"id":"n"},"type_url":"type.googleapis.com/envoy.config.listener.v3.Listener"})",
        400, "another one than the path's"},
@@ -166,6 +170,13 @@ TEST_CASE("a newer proxy's fields are left aside", "[rest]") {
   Server server;
   server.Publish({{"cluster", "a", "1", {}}});
   CHECK(NamesIn(server.Post("clusters", R"("from_the_future":{"x":[1]})")) == "a");
+  // Protobuf's own reader throws at this.
+  CHECK(
+      NamesIn(server.Post(
+          "clusters",
+          R"("error_detail":{"details":[{"@type":"type.googleapis.com/google.protobuf.Duration","x":3,"y":[{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}]}]})")) ==
+      "a");
+  CHECK(NamesIn(server.Post("clusters", R"("resource_locators":[{"name":"a"}])")) == "a");
 }
 
 TEST_CASE("of an empty store that nobody vouched for a proxy keeps what it has", "[rest]") {
