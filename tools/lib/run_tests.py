@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import conformance  # noqa: E402  (its folder is known only now)
 
-SUITES = ["unit", "threads", "layering", "documents", "end-to-end"]
+SUITES = ["unit", "threads", "layering", "documents", "fuzz", "end-to-end"]
 LONG_SUITES = ["faults"]  # only with --long, or when named
 # The unit tests that fail operation after operation: with --long all of them.
 COUNTING_TESTS = ["//tests/storage/sqlite:sqlite_faults_test", "//tests/storage/sqlite:sqlite_area_faults_test",
@@ -157,7 +157,7 @@ def main():
         if suite not in known:
             parser.error("unknown suite '%s': %s" % (suite, ", ".join(known)))
     if args.long not in (None, "all"):
-        suites = ["end-to-end"] + (["faults"] if args.long == "storage" else [])
+        suites = ["end-to-end"] + {"storage": ["faults"], "xds": ["fuzz"]}.get(args.long, [])
     else:
         suites = args.suites or (known if args.long else SUITES)
     counts = Counts()
@@ -171,6 +171,9 @@ def main():
             count_unit(root, "tsan", suite, counts)
         elif suite in ("layering", "documents"):
             count_script([os.path.join(root, "tests", suite, "run")], 600, suite, counts)
+        elif suite == "fuzz":
+            count_script([os.path.join(root, "tests/fuzz/run"), *(["--long"] if args.long else [])],
+                         3600 if args.long else 1200, suite, counts)
         elif suite == "faults":
             count_unit(root, "asan", suite, counts, COUNTING_TESTS,
                        ["--test_env=SIGNALBOX_LONG=1", "--test_timeout=3600"])
