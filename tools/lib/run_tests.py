@@ -19,9 +19,19 @@ import conformance  # noqa: E402  (its folder is known only now)
 
 SUITES = ["unit", "threads", "layering", "documents", "fuzz", "end-to-end"]
 LONG_SUITES = ["faults"]  # only with --long, or when named
-# The unit tests that fail operation after operation: with --long all of them.
-COUNTING_TESTS = ["//tests/storage/sqlite:sqlite_faults_test", "//tests/storage/sqlite:sqlite_area_faults_test",
-                  "//tests/storage/sqlite:sqlite_memory_faults_test", "//tests/storage/postgres:postgres_faults_test"]
+# The suite faults, by area: the unit tests that do all of what they otherwise do a part of, and the script that breaks the
+# area on purpose.
+FAULTS = {
+    "storage": (["//tests/storage/sqlite:sqlite_faults_test", "//tests/storage/sqlite:sqlite_area_faults_test",
+                 "//tests/storage/sqlite:sqlite_memory_faults_test", "//tests/storage/postgres:postgres_faults_test"],
+                "tests/storage/faults/run"),
+    "xds": (["//tests/server/xds/model:model_test"], "tests/server/xds/faults/run"),
+}
+# What --long AREA stands for where it is more than the end-to-end tests of that name: their areas, and the other suites.
+LONG_AREAS = {
+    "storage": (["storage"], ["faults"]),
+    "xds": (["traffic", "services", "grpc"], ["fuzz", "faults"]),
+}
 
 
 class Counts:
@@ -157,7 +167,8 @@ def main():
         if suite not in known:
             parser.error("unknown suite '%s': %s" % (suite, ", ".join(known)))
     if args.long not in (None, "all"):
-        suites = ["end-to-end"] + {"storage": ["faults"], "xds": ["fuzz"]}.get(args.long, [])
+        area = LONG_AREAS.get(args.long, ([args.long], []))
+        suites = area[1] + ["end-to-end"]
     else:
         suites = args.suites or (known if args.long else SUITES)
     counts = Counts()
@@ -175,14 +186,16 @@ def main():
             count_script([os.path.join(root, "tests/fuzz/run"), *(["--long"] if args.long else [])],
                          3600 if args.long else 1200, suite, counts)
         elif suite == "faults":
-            count_unit(root, "asan", suite, counts, COUNTING_TESTS,
-                       ["--test_env=SIGNALBOX_LONG=1", "--test_timeout=3600"])
-            count_script([os.path.join(root, "tests/storage/faults/run")], 4 * 3600, suite, counts)
+            for area, (tests, script) in FAULTS.items():
+                if args.long not in (None, "all", area):
+                    continue
+                count_unit(root, "asan", suite, counts, tests, ["--test_env=SIGNALBOX_LONG=1", "--test_timeout=3600"])
+                count_script([os.path.join(root, script)], 4 * 3600, suite, counts)
         else:
             command = [os.path.join(root, "tests/integration/run")]
             if args.long:
                 command.append("--long")
-                command += [] if args.long == "all" else [args.long]
+                command += [] if args.long == "all" else area[0]
             count_script(command, 4 * 3600 if args.long else 2400, suite, counts)
         print("== %s: %d passed, %d failed in %.0f s" % (
             suite, counts.passed - before[0], counts.failed - before[1], time.monotonic() - start), flush=True)
