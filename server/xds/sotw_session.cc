@@ -157,6 +157,11 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription,
         changed_clusters.push_back(change.fragment);
       }
     }
+    // What waits its turn to be tried goes along where the client may have something.
+    for (const auto& [name, has] : pending.unchanged) {
+      const FragmentPtr* fragment = full->FindPtr(name);
+      if (fragment != nullptr && !has.Is(fragment->get())) changed_clusters.push_back(*fragment);
+    }
     if (subscription.wildcard()) {
       response.resources.push_back(full->SotwBody());
       response.resource_count = full->size();

@@ -94,6 +94,7 @@ void Subscription::SetInterest(bool wildcard, NameSetPtr names,
   acked_.FilterExceptions(covers);
   ForgetApplied();
   refusals_.Forget(covers);
+  std::erase_if(owed_, [&](const std::string& name) { return !Covers(name); });
   for (auto it = resend_.begin(); it != resend_.end();)
     it = Covers(*it) ? std::next(it) : resend_.erase(it);
 }
@@ -317,6 +318,9 @@ void Subscription::AddInFlight(InFlight response) {
 void Subscription::OnSent(const std::string& nonce, const Pending& pending, size_t changes,
                           absl::Time now) {
   continuing_ = changes < pending.changes.size();
+  for (size_t i = 0; i < changes; ++i) {
+    if (resend_.contains(pending.changes[i].name)) owed_.insert(pending.changes[i].name);
+  }
   MoveSent(pending, changes, target_);
   const auto begin = pending.changes.begin();
   AddInFlight(
@@ -456,6 +460,9 @@ Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time n
     }
     acked_.Set({last.begin(), last.end()});
   }
+  for (const InFlight& response : taken) {
+    for (const Change& change : response.changes) owed_.erase(change.name);
+  }
   ForgetApplied();
   settled.refused = Acquit();
   Restore(settled.refused);
@@ -499,11 +506,32 @@ void Subscription::FindCarried(const std::vector<InFlight>& taken,
 
 void Subscription::NoteUnanswered(const std::vector<InFlight>& taken,
                                   const std::map<std::string, FragmentPtr>& carried) {
+  if (taken.size() < 2) return;
   std::map<std::string, FragmentPtr> brought;
-  for (auto response = taken.begin(); response + 1 != taken.end(); ++response) {
-    for (const Change& change : response->changes) brought[change.name] = change.fragment;
-  }
   std::vector<Holding::Exception> unknown;
+  if (taken.back().full != nullptr) {
+    const bool named = std::any_of(carried.begin(), carried.end(), [&](const auto& entry) {
+      return entry.second != nullptr && NamesAsCause(last_error_, entry.first);
+    });
+    for (const auto& [name, refused] : carried) {
+      bool came = false;
+      for (size_t i = taken.size() - 1; i > 0 && taken[i - 1].Lists(name); --i) {
+        const FragmentPtr& fragment = *taken[i - 1].full->FindPtr(name);
+        came = true;
+        if (refused != nullptr && Held::Content(fragment).Is(refused.get())) continue;
+        brought[name] = fragment;
+        break;
+      }
+      // The same came before, and nobody says whether it is the cause.
+      const bool same = came && !named && !brought.contains(name);
+      if (same && Covers(name) && !acked_.Get(name).Is(refused.get()))
+        unknown.emplace_back(name, Held::Unknown());
+    }
+  } else {
+    for (auto response = taken.begin(); response + 1 != taken.end(); ++response) {
+      for (const Change& change : response->changes) brought[change.name] = change.fragment;
+    }
+  }
   for (auto& [name, fragment] : brought) {
     if (fragment == nullptr || !Covers(name) || acked_.Get(name).Is(fragment.get())) continue;
     if (refusals_.Find(name, fragment->version()) != nullptr) continue;
@@ -640,6 +668,9 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
     ForgetApplied();
   }
   Restore(settled.refused);
+  for (const auto& [name, fragment] : carried) {
+    if (owed_.erase(name) > 0 && is_judged(name)) resend_.insert(name);
+  }
   refusals_.OnTarget(*target_);
   return settled;
 }
@@ -689,8 +720,11 @@ std::vector<std::string> Subscription::Unsettled() const {
   for (const InFlight& response : in_flight_) {
     for (const Change& change : response.changes) names.insert(change.name);
   }
-  for (const auto& [name, held] : sent_.exceptions()) {
-    if (held.unknown()) names.insert(name);
+  // What it has beside what it refused, too: it cannot say that it has it.
+  for (const Holding* holding : {&sent_, &acked_}) {
+    for (const auto& [name, held] : holding->exceptions()) {
+      if (held.unknown()) names.insert(name);
+    }
   }
   return {names.begin(), names.end()};
 }

@@ -244,6 +244,10 @@ class Subscription {
   bool answer_due_ = false;
   std::set<std::string, std::less<>> resend_;  // sent whatever the client has
 
+  // Of these, what was sent and is not acknowledged: where it is refused, what goes in its place is
+  // sent whatever the client has, too.
+  std::set<std::string, std::less<>> owed_;
+
   TypeSetPtr target_ = TypeSet::Empty();
   Revision revision_;
 
