@@ -438,6 +438,7 @@ Subscription::Settled Subscription::OnAck(const std::string& nonce, absl::Time n
   if (!settled.known) return settled;
   if (taken.back().full != nullptr) {
     acked_ = AckedBy(taken.back());
+    unsaid_.clear();
   } else if (in_flight_.empty() && !undecided_) {
     // Everything that was sent is acknowledged now, but for what was refused and is not sent again
     // yet.
@@ -625,6 +626,7 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
       if (!is_judged(name) || NamesAsCause(error, name)) continue;
       applied.emplace_back(name, fragment == nullptr ? Held::Absent() : Held::Content(fragment));
       unknown.erase(name);
+      if (fragment != nullptr) unsaid_.insert(name);
     }
     acked_.Set(std::move(applied));
     std::erase_if(suspects,
@@ -721,6 +723,7 @@ std::vector<std::string> Subscription::Unsettled() const {
     for (const Change& change : response.changes) names.insert(change.name);
   }
   // What it has beside what it refused, too: it cannot say that it has it.
+  names.insert(unsaid_.begin(), unsaid_.end());
   for (const Holding* holding : {&sent_, &acked_}) {
     for (const auto& [name, held] : holding->exceptions()) {
       if (held.unknown()) names.insert(name);

@@ -166,8 +166,8 @@ class Subscription {
   // is changed.
   Referrers FindReferrers() const;
 
-  // Names that were sent and neither acknowledged nor refused: what the client may have without
-  // saying so (XDS D3).
+  // Names that were sent and neither acknowledged nor refused, or are used without any version that
+  // tells it: what the client may have without saying so (XDS D3).
   std::vector<std::string> Unsettled() const;
 
  private:
@@ -256,6 +256,8 @@ class Subscription {
   // What came with refused responses that named others as the cause; `acked_` says unknown for
   // these names.
   std::map<std::string, FragmentPtr, std::less<>> applied_;
+  // What came with a refused full state and is in use; no version that the client accepted has it.
+  std::set<std::string> unsaid_;
   std::deque<InFlight> in_flight_;
   std::set<std::string, std::less<>> leaving_;  // what `in_flight_` takes away
   bool continuing_ = false;

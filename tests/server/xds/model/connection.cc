@@ -58,6 +58,7 @@ void Connection::Close() {
 
 void Connection::Send(int type, const Ask& ask) {
   if (!up()) return;
+  Note();  // what was composed before this is known
   const ResourceType& resource_type = scene_->Type(type);
   WireCheck::Request seen{&resource_type, ask.error.has_value(), ask.nonce,  ask.version,
                           ask.names,      ask.unsubscribe,       ask.initial};
