@@ -6,8 +6,10 @@ Failure (through `expect` and `wait_for`). No sleeps: conditions are waited for,
 import collections
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
+import queue
 import random
 import shutil
 import signal
@@ -18,9 +20,13 @@ import threading
 import time
 import urllib.request
 
+import wire
+
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 ENVOY_VERSION = "1.40.0"
+GRPCIO_VERSION = "1.85.1"
+NODE_VERSION = "22.20.0"
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -59,9 +65,21 @@ def free_port(address="127.0.0.1"):
         return s.getsockname()[1]
 
 
-def cached_envoy():
+def cached(*path):
+    """Where tools/setup has put something."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(cache, "signalbox", "envoy-" + ENVOY_VERSION, "envoy")
+    found = os.path.join(cache, "signalbox", *path)
+    expect(os.path.exists(found), "%s is missing: run tools/setup" % found)
+    return found
+
+
+def cached_envoy(version=ENVOY_VERSION):
+    return cached("envoy-" + version, "envoy")
+
+
+def cached_node_modules():
+    with open(os.path.join(HERE, "node", "package-lock.json"), "rb") as f:
+        return cached("node-modules-" + hashlib.sha256(f.read()).hexdigest()[:12], "node_modules")
 
 
 def http(url, method="GET", seconds=5, body=None, headers=None):
@@ -340,14 +358,18 @@ class Envoy:
 
 
 class Traffic:
-    """A steady stream of requests to one port and what each must be answered by."""
+    """A steady stream of requests and what each must be answered by: HTTP requests to one port."""
 
     def __init__(self, test, name, port, rate, allowed, connections=2):
+        self._start(test, name, rate, allowed, [
+            "python3", os.path.join(HERE, "generator.py"), str(port), str(rate), str(connections)])
+
+    def _start(self, test, name, rate, allowed, command, env=None):
         self.name = name
         self.rate = rate
         self.results = []  # (start, end, answer), appended by the reader
-        self.process = test.spawn("traffic-" + name, ["python3", os.path.join(HERE, "generator.py"), str(port), str(rate),
-                                                      str(connections)], pipe=True)
+        self.told = queue.Queue()  # what else it says
+        self.process = test.spawn("traffic-" + name, command, env, pipe=True)
         self.phases = [(time.monotonic(), frozenset(allowed))]
         self.ended = None
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -355,6 +377,9 @@ class Traffic:
 
     def _read(self):
         for line in self.process.popen.stdout:
+            if line.startswith("config "):
+                self.told.put(line.split()[1:])
+                continue
             start, end, answer = line.rstrip("\n").split(" ", 2)
             self.results.append((float(start), float(end), answer))
 
@@ -404,6 +429,52 @@ class Traffic:
             self.name, sum(wrong.values()), len(self.results), dict(wrong), first))
         seconds = self.ended - self.phases[0][0]
         return len(self.results), len(self.results) / seconds
+
+
+class Caller(Traffic):
+    """A steady stream of calls through a gRPC library's own xDS client: "python", "c++" or "node"."""
+
+    def __init__(self, test, library, daemon, target, rate, allowed, features=()):
+        self.node_id = "grpc-" + library
+        env = {"python": lambda: {"PYTHONPATH": cached("grpcio-" + GRPCIO_VERSION)},
+               "c++": dict,
+               "node": lambda: {"NODE_PATH": cached_node_modules()}}[library]()
+        program = {"python": lambda: ["python3", os.path.join(HERE, "caller.py")],
+                   "c++": lambda: [test.tool("caller")],
+                   "node": lambda: [cached("node-" + NODE_VERSION, "bin", "node"), os.path.join(HERE, "caller.js")]}
+        bootstrap = grpc_bootstrap(test, daemon, self.node_id, features)
+        self._start(test, library, rate, allowed, [*program[library](), target, "/test.Who/Ask", str(rate)],
+                    {**test.environment(), **env, "GRPC_XDS_BOOTSTRAP": bootstrap})
+
+    def config(self):
+        """(kind's type URL, name) -> the state of each resource that it asked for, as it would tell over CSDS."""
+        self.process.popen.stdin.write("config\n")
+        self.process.popen.stdin.flush()
+        words = self.told.get(timeout=10)
+        told = wire.fields(bytes.fromhex(words[0] if words else ""))
+        # Of older libraries it is one client's configuration, of newer ones the list of them.
+        clients = [told] if 3 in told else [wire.fields(client) for client in told.get(1, [])]
+        states = {}
+        for client in clients:
+            for resource in client.get(3, []):
+                found = wire.fields(resource)
+                states[found[1][0].decode(), found[2][0].decode()] = CLIENT_STATES[found.get(7, [0])[0]]
+        return states
+
+
+# ClientResourceStatus of envoy.admin.v3.
+CLIENT_STATES = ("UNKNOWN", "REQUESTED", "DOES_NOT_EXIST", "ACKED", "NACKED", "RECEIVED_ERROR", "TIMEOUT")
+
+
+def grpc_bootstrap(test, daemon, node_id, features=(), **more):
+    """The path of a bootstrap file for gRPC's libraries."""
+    path = os.path.join(test.folder, node_id + ".json")
+    with open(path, "w") as f:
+        json.dump({"xds_servers": [{"server_uri": daemon.xds, "channel_creds": [{"type": "insecure"}],
+                                    "server_features": ["xds_v3", *features]}],
+                   # grpc-js wants a locality.
+                   "node": {"id": node_id, "locality": {}}, **more}, f)
+    return path
 
 
 class Peer:

