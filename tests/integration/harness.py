@@ -25,6 +25,7 @@ import wire
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 ENVOY_VERSION = "1.40.0"
+OLD_ENVOY_VERSION = "1.36.2"  # tools/setup --long has it
 GRPCIO_VERSION = "1.85.1"
 NODE_VERSION = "22.20.0"
 PR_SET_PDEATHSIG = 1
@@ -73,7 +74,7 @@ def cached(*path):
     return found
 
 
-def cached_envoy(version=ENVOY_VERSION):
+def cached_envoy(version):
     return cached("envoy-" + version, "envoy")
 
 
@@ -324,7 +325,8 @@ class Postgres:
 class Envoy:
     """A real Envoy on ADS, or with a bootstrap of the test's."""
 
-    def __init__(self, test, daemon, variant, node_id, more="", bootstrap_text=None):
+    def __init__(self, test, daemon, variant, node_id, more="", bootstrap_text=None,
+                 drain=("--drain-time-s", "600")):
         """`more` is added to the bootstrap: YAML."""
         self.test = test
         self.node_id = node_id
@@ -334,8 +336,8 @@ class Envoy:
                                                "--" + variant, "--plaintext").stdout + more)
         address = os.path.join(test.folder, node_id + ".admin")
         self.process = test.spawn(node_id, [
-            cached_envoy(), "-c", bootstrap, "--admin-address-path", address, "--concurrency", "1",
-            "--disable-hot-restart", "--drain-time-s", "600"])
+            cached_envoy(test.envoy_version), "-c", bootstrap, "--admin-address-path", address, "--concurrency", "1",
+            "--disable-hot-restart", *drain])
         wait_for(lambda: os.path.exists(address) and os.path.getsize(address) > 0,
                  lambda: "Envoy's admin port is there: " + self.process.output()[-2000:], 20)
         with open(address) as f:
@@ -496,8 +498,9 @@ class Peer:
 class Test:
     """What one test works with: a folder of its own, and everything that it started."""
 
-    def __init__(self, binary, long, seed):
+    def __init__(self, binary, long, seed, envoy_version=ENVOY_VERSION):
         self.binary = binary
+        self.envoy_version = envoy_version
         self.long = long
         self.random = random.Random(seed)
         self.folder = tempfile.mkdtemp(prefix="signalbox-test.")

@@ -23,7 +23,7 @@ def children_of(pid):
 
 def test_script(t):
     """demo --script shows every step and exits 0"""
-    result = t.cli("demo", "--script", "--envoy", cached_envoy(), seconds=90)
+    result = t.cli("demo", "--script", "--envoy", cached_envoy(t.envoy_version), seconds=90)
     for part in ("ready after", "->  blue", "requests followed", "->  green", "SYNCED", "NACK",
                  "must be the last filter", "0 failed", "nothing is left behind"):
         expect(part in result.stdout, "it does not say \"%s\":\n%s%s" % (part, result.stdout, result.stderr))
@@ -36,7 +36,7 @@ def test_without_envoy(t):
 
 
 def start_demo(t):
-    demo = t.spawn("demo", [t.binary, "demo", "--envoy", cached_envoy()])
+    demo = t.spawn("demo", [t.binary, "demo", "--envoy", cached_envoy(t.envoy_version)])
     wait_for(lambda: "Ctrl-C" in demo.output() or not demo.alive(), lambda: "the tour is over:\n" + demo.output(), 60)
     expect(demo.alive(), "the demo ended:\n" + demo.output())
     children = children_of(demo.pid)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 
+from areas.traffic import agree
 from harness import (TYPE, Daemon, Envoy, Traffic, cluster, endpoints, expect, free_port, http, route, wait_for)
 
 XDS = "signalbox"  # the bootstrap's cluster that leads to the daemon
@@ -105,6 +106,7 @@ def separate_services(t, api_type, node):
     t.figures.append("%d requests" % count)
     refused = {name: value for name, value in envoy.stats("update_rejected$").items() if value}
     expect(not refused, "Envoy refused something: %s" % refused)
+    agree(daemon, envoy, node, static=1)
 
 
 def test_separate_sotw(t):

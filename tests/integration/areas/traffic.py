@@ -12,6 +12,39 @@ def wait_synced(daemon, node_id):
     wait_for(synced, lambda: "%s has the newest revision: %s" % (node_id, daemon.nodes()), 20)
 
 
+ANSWERS = {"cluster": "cluster_manager.cds", "listener": "listener_manager.lds"}
+
+
+def answers_of(envoy):
+    """(kind, "acks" or "nacks") -> how many responses Envoy says it has accepted or refused."""
+    stats = envoy.stats("^(%s).update_(success|rejected)$" % "|".join(ANSWERS.values()))
+    return {(kind, what): stats.get("%s.update_%s" % (prefix, stat), 0) for kind, prefix in ANSWERS.items()
+            for what, stat in (("acks", "success"), ("nacks", "rejected"))}
+
+
+def agree(daemon, envoy, node, earlier=None, static=0):
+    """What the daemon says of the only proxy is what that says itself.
+
+    `earlier` is what it answered another daemon, `static` the number of resources that its bootstrap has already.
+    """
+    wait_synced(daemon, node)
+    earlier = earlier or {}
+
+    def differences():
+        metrics, answers = daemon.metrics(), answers_of(envoy)
+        pairs = {key: (metrics.get('signalbox_%s_total{type="%s"}' % (key[1], key[0]), 0), count - earlier.get(key, 0))
+                 for key, count in answers.items()}
+        for kind, names in (("cluster", envoy.clusters() + static * [""]), ("listener", envoy.listeners())):
+            pairs[kind, "names"] = metrics.get('signalbox_resources{kind="%s"}' % kind, 0), len(names)
+        return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+    # An answer is counted here when it has come; a removed cluster goes after its grace.
+    wait_for(lambda: not differences(), lambda: "(the daemon's, Envoy's) counts: %s" % differences())
+    streams = sum(count for name, count in daemon.metrics().items() if name.startswith("signalbox_streams{"))
+    expect(streams >= 1 and daemon.metrics()['signalbox_nodes{state="SYNCED"}'] == 1, "nodes: %s" % daemon.metrics())
+    connected = envoy.stats("^control_plane.connected_state$").get("control_plane.connected_state")
+    expect(connected in (1, None), "Envoy says that it is not connected")
+
+
 def change_everything(t, variant):
     requests = 50000 if t.long else 5000
     daemon = t.daemon()
@@ -63,6 +96,7 @@ def change_everything(t, variant):
         if len(main.results) >= requests:
             break
 
+    agree(daemon, envoy, node)
     restart(daemon, envoy, main, node, variant)
     count, rate = main.stop()
     expect(count >= requests, "only %d requests were sent" % count)
@@ -74,6 +108,7 @@ def restart(daemon, envoy, main, node, variant):
     before = envoy.stats("^(cluster_manager.cluster|listener_manager.listener)_(added|modified|removed)$")
     expect(daemon.stop() == 0, "the daemon did not end cleanly")
     main.wait_for_requests(RATE // 4)
+    answered = answers_of(envoy)
     daemon.start()
     wait_synced(daemon, node)
     main.wait_for_requests(RATE)
@@ -85,7 +120,7 @@ def restart(daemon, envoy, main, node, variant):
     expect(any(sent.values()) == (variant == "sotw"), "resources sent after the reconnect: %s" % sent)
     # What is changed afterwards still arrives.
     daemon.apply(cluster("blue", connect_timeout="3s"))
-    wait_synced(daemon, node)
+    agree(daemon, envoy, node, answered)
 
 
 def test_sotw(t):

@@ -1,5 +1,5 @@
 """Make before break under traffic: a route moves to a new cluster, and the old one goes in the same revision."""
-from areas.traffic import wait_synced
+from areas.traffic import agree, wait_synced
 from harness import Envoy, Traffic, cluster, endpoints, expect, free_port, listener, route, wait_for
 
 RATE = 300
@@ -34,6 +34,7 @@ def move(t, variant):
     wait_synced(daemon, node)
     wait_for(lambda: envoy.clusters() == ["c%d" % moves], lambda: "the old clusters are gone: %s" % envoy.clusters())
     refused_route(daemon, envoy, traffic, node, ports, moves)
+    agree(daemon, envoy, node)
     count, _ = traffic.stop()
     t.figures.append("%d moves, %d requests, none failed" % (moves, count))
 

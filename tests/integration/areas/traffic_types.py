@@ -6,7 +6,7 @@ import ssl
 import subprocess
 
 import harness
-from areas.traffic import wait_synced
+from areas.traffic import agree, wait_synced
 from harness import ADS, TYPE, Envoy, cluster, endpoints, expect, free_port, listener, route, wait_for
 
 RUNTIME = """layered_runtime:
@@ -117,6 +117,7 @@ def every_type(t, variant):
     daemon.apply_once([], ["scoped-route/s1", "route/r-blue", "cluster/blue", "endpoints/blue"])
     wait_for(lambda: get(port, "blue")[0] == 404, lambda: "the scope is gone: %s" % (get(port, "blue"),))
     expect(get(port, "green") == (200, "green"), "the other scope: %s" % (get(port, "green"),))
+    agree(daemon, envoy, node)
     wait_for(lambda: envoy.clusters() == ["green"], lambda: "the cluster is gone: %s" % envoy.clusters())
     daemon.apply_once([], ["listener/l", "secret/server", "extension-config/fault", "runtime/ours"])
     wait_for(lambda: envoy.listeners() == [], lambda: "the listener is gone: %s" % envoy.listeners())
