@@ -45,8 +45,18 @@ def fields(data):
 
 TYPE_URL = "type.googleapis.com/envoy."
 CLUSTER = TYPE_URL + "config.cluster.v3.Cluster"
+ENDPOINTS = TYPE_URL + "config.endpoint.v3.ClusterLoadAssignment"
+ROUTE = TYPE_URL + "config.route.v3.RouteConfiguration"
 ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"
 SOTW, DELTA = ADS + "StreamAggregatedResources", ADS + "DeltaAggregatedResources"
+
+
+def port_of(resource):
+    """The port of the only endpoint of a ClusterLoadAssignment that stands in an Any."""
+    told = fields(fields(resource)[2][0])
+    for number in (2, 2, 1, 1, 1):  # endpoints, lb_endpoints, endpoint, address, socket_address
+        told = fields(told[number][0])
+    return told[3][0]
 
 
 def node(node_id):
@@ -57,6 +67,18 @@ def sotw_request(type_url, node_message=None, names=()):
     """A DiscoveryRequest."""
     message = field(2, node_message) if node_message is not None else b""
     return message + b"".join(field(3, name) for name in names) + field(4, type_url)
+
+
+def sotw_answer(response, names=()):
+    """The DiscoveryRequest that acknowledges this DiscoveryResponse."""
+    told = fields(response)
+    return field(1, told[1][0]) + b"".join(field(3, name) for name in names) + field(4, told[4][0]) + field(5, told[5][0])
+
+
+def delta_answer(response):
+    """The DeltaDiscoveryRequest that acknowledges this DeltaDiscoveryResponse."""
+    told = fields(response)
+    return field(2, told[4][0]) + field(6, told[5][0])
 
 
 def delta_request(type_url, node_message=None, names=()):
