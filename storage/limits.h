@@ -104,4 +104,16 @@ inline constexpr size_t kMaxHistoryBatch = 20000;
 // Types for which a node says what it acknowledged; Envoy knows ten. A node with more is left out.
 inline constexpr size_t kMaxTypesPerNode = 64;
 
+// Nodes whose quarantines are written in one transaction or read at once: the writer must not be
+// held for long. More to be written: INVALID_ARGUMENT.
+inline constexpr size_t kMaxQuarantineBatch = 200;
+
+// Quarantines of one node. One that refuses more refuses everything; what is beyond is sent once
+// more after a restart. More to be written: INVALID_ARGUMENT.
+inline constexpr size_t kMaxQuarantinesPerNode = 1000;
+
+// How long it is remembered that a node refuses nothing any more, for instances that have not read
+// it.
+inline constexpr absl::Duration kQuarantineEndKept = absl::Hours(24);
+
 }  // namespace signalbox::limits

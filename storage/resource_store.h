@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,10 +11,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "storage/judge.h"
 #include "storage/model/audit_event.h"
 #include "storage/model/change_set.h"
 #include "storage/model/control_entry.h"
+#include "storage/model/quarantine.h"
 #include "storage/model/resource.h"
 #include "storage/model/revision.h"
 
@@ -48,6 +51,19 @@ struct Committed {
 struct RevisionPage {
   std::vector<RevisionInfo> revisions;
   std::optional<Revision> next_below;  // ask with this for the next page; none at the end
+};
+
+// Nodes whose quarantines changed, in the order in which they did.
+struct QuarantinePage {
+  struct Node {
+    NodeQuarantines is;
+    // The resource of each quarantine's `last_good`, at its place; null where there is none. Equal
+    // ones may be one object.
+    std::vector<std::shared_ptr<const Resource>> last_good;
+  };
+  std::vector<Node> nodes;
+  int64_t as_of = 0;      // ask with this for what follows
+  bool complete = false;  // there was no more when it was read
 };
 
 // Which resources a list is of; each field that is set narrows it.
@@ -190,6 +206,18 @@ class ResourceStore {
 
   // The entries of the control log above `after`, in order, at most limits::kMaxRevisionsPerRead.
   virtual absl::StatusOr<std::vector<ControlEntry>> ControlSince(int64_t after) = 0;
+
+  // Makes what each of `nodes` refuses what is stored of it (XDS W2); the records that they name as
+  // last good are kept as long. One that is not there any more is stored as not known. All in one
+  // transaction, with an entry "quarantines" in the control log that replaces the last such one. A
+  // node that refuses nothing is remembered for limits::kQuarantineEndKept.
+  //   kInvalidArgument  as CheckQuarantines says
+  virtual absl::StatusOr<Head> WriteQuarantines(absl::Span<const NodeQuarantines> nodes) = 0;
+
+  // The nodes whose quarantines changed above `after` in the control log, at most
+  // limits::kMaxQuarantineBatch of them; 0 gives all that there are.
+  //   kFailedPrecondition, kDataLoss  as Get says of what is last good
+  virtual absl::StatusOr<QuarantinePage> QuarantinesSince(int64_t after) = 0;
 
   // The rows of the outbox that follow `cursor`, in order, at most `count` (1 to
   // limits::kMaxRevisionsPerRead): those of the cursor's epoch above its seq, and those of later

@@ -33,12 +33,25 @@ constexpr Sql kInsertControl = {
     "insert_control",
     "INSERT INTO config.control_log (seq, time, kind, subject) VALUES ($1, $2, $3, $4)"};
 
+constexpr Sql kDeleteControl = {"delete_control", "DELETE FROM config.control_log WHERE kind = $1"};
+
 constexpr Sql kSelectControl = {"select_control",
                                 "SELECT seq, time, kind, subject FROM config.control_log "
                                 "WHERE seq > $1 ORDER BY seq LIMIT $2"};
 
 constexpr Sql kUpdateHeadControl = {
     "update_head_control", "UPDATE config.head SET epoch = $1, control_seq = $2, outbox_seq = $3"};
+
+void InsertControl(int64_t seq, const ControlEntry& entry, absl::Time now, PostgresBatch* batch) {
+  batch->Add(kInsertControl,
+             PostgresParams().Int(seq).Time(now).Text(entry.kind).Text(entry.subject));
+}
+
+void MoveHead(const Head& head, int64_t outbox_seq, PostgresBatch* batch) {
+  batch->Add(
+      kUpdateHeadControl,
+      PostgresParams().Int(static_cast<int64_t>(head.epoch)).Int(head.control_seq).Int(outbox_seq));
+}
 
 }  // namespace
 
@@ -116,11 +129,19 @@ Head AddControlEntry(const HeadRow& head, uint64_t epoch, const ControlEntry& en
   ++next.control_seq;
   OutboxRow row = {.epoch = epoch, .seq = head.outbox_seq + 1, .event = event};
   row.event.time = now;
-  batch->Add(kInsertControl,
-             PostgresParams().Int(next.control_seq).Time(now).Text(entry.kind).Text(entry.subject));
+  InsertControl(next.control_seq, entry, now, batch);
   AddToOutbox({&row, 1}, batch);
-  batch->Add(kUpdateHeadControl,
-             PostgresParams().Int(static_cast<int64_t>(epoch)).Int(next.control_seq).Int(row.seq));
+  MoveHead(next, row.seq, batch);
+  return next;
+}
+
+Head ReplaceControlEntry(const HeadRow& head, int64_t count, const ControlEntry& entry,
+                         absl::Time now, PostgresBatch* batch) {
+  Head next = head.head;
+  next.control_seq += count;
+  batch->Add(kDeleteControl, PostgresParams().Text(entry.kind));
+  InsertControl(next.control_seq, entry, now, batch);
+  MoveHead(next, head.outbox_seq, batch);
   return next;
 }
 

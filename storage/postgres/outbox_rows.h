@@ -34,6 +34,12 @@ void DeleteOutboxRows(const AuditCursor& cursor, absl::Time before, int count,
 Head AddControlEntry(const HeadRow& head, uint64_t epoch, const ControlEntry& entry,
                      const AuditEvent& event, absl::Time now, PostgresBatch* batch);
 
+// Adds to `batch` what puts `entry` (at `now`), which uses up `count` numbers and has the last of
+// them, into the control log in the place of the entry of its kind, and moves the head. Returns
+// that head. For what proxies do: nobody is to account for it, and it may be much.
+Head ReplaceControlEntry(const HeadRow& head, int64_t count, const ControlEntry& entry,
+                         absl::Time now, PostgresBatch* batch);
+
 // The entries above `after`, in order, at most `count`.
 absl::StatusOr<std::vector<ControlEntry>> ReadControlEntries(PostgresConnection* connection,
                                                              int64_t after, int count);

@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "storage/check_audit_event.h"
 #include "storage/check_change_set.h"
+#include "storage/check_quarantine.h"
 #include "storage/check_text.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
@@ -21,6 +22,7 @@
 #include "storage/postgres/postgres_migrations.h"
 #include "storage/postgres/postgres_pool.h"
 #include "storage/postgres/postgres_schemas.h"
+#include "storage/postgres/quarantine_rows.h"
 #include "storage/postgres/resource_commit.h"
 #include "storage/postgres/resource_lists.h"
 #include "storage/postgres/resource_rows.h"
@@ -581,6 +583,30 @@ absl::StatusOr<KeyRotation> PostgresResourceStore::RotateKey(NewKey new_key,
 absl::StatusOr<std::vector<ControlEntry>> PostgresResourceStore::ControlSince(int64_t after) {
   return With(pool_.get(), &PostgresPool::Reader, [&](PostgresConnection* connection) {
     return ReadControlEntries(connection, after, limits::kMaxRevisionsPerRead);
+  });
+}
+
+absl::StatusOr<Head> PostgresResourceStore::WriteQuarantines(
+    absl::Span<const NodeQuarantines> nodes) {
+  SB_RETURN_IF_ERROR(CheckQuarantines(nodes));
+  if (nodes.empty()) return ReadHead();
+  SB_RETURN_IF_ERROR(read_only_);
+  SB_ASSIGN_OR_RETURN(const PostgresPool::Lease lease, pool_->Writer());
+  PostgresTransaction transaction(lease.get());
+  SB_ASSIGN_OR_RETURN(const HeadRow head, BeginWriting(lease.get()));
+  PostgresBatch write;
+  AddQuarantineRows(nodes, head.head.control_seq + 1, Now(), &write);
+  const Head next = ReplaceControlEntry(head, static_cast<int64_t>(nodes.size()),
+                                        {.kind = "quarantines"}, Now(), &write);
+  AddNotify(&write);
+  SB_RETURN_IF_ERROR(lease->Commit(write));
+  ShowCommitted(next);
+  return next;
+}
+
+absl::StatusOr<QuarantinePage> PostgresResourceStore::QuarantinesSince(int64_t after) {
+  return Reading([&](PostgresConnection* connection, const HeadRow&, const Sealer* with) {
+    return ReadQuarantineRows(connection, with, after);
   });
 }
 

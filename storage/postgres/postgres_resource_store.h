@@ -79,6 +79,8 @@ class PostgresResourceStore : public ResourceStore {
                                                       absl::string_view request_id) override;
   absl::StatusOr<Head> AppendControl(const ControlEntry& entry, const AuditEvent& event) override;
   absl::StatusOr<std::vector<ControlEntry>> ControlSince(int64_t after) override;
+  absl::StatusOr<Head> WriteQuarantines(absl::Span<const NodeQuarantines> nodes) override;
+  absl::StatusOr<QuarantinePage> QuarantinesSince(int64_t after) override;
   absl::StatusOr<std::vector<OutboxRow>> ReadOutbox(const AuditCursor& cursor, int count) override;
   absl::StatusOr<int> TrimOutbox(const AuditCursor& cursor, absl::Time before) override;
   absl::StatusOr<Head> StartEpoch(const AuditEvent& event) override;

@@ -33,12 +33,34 @@ constexpr Sql kInsertControl = {
     "insert_control",
     "INSERT INTO control_log (seq, time_ms, kind, subject) VALUES (?1, ?2, ?3, ?4)"};
 
+constexpr Sql kDeleteControl = {"delete_control", "DELETE FROM control_log WHERE kind = ?1"};
+
 constexpr Sql kSelectControl = {
     "select_control",
     "SELECT seq, time_ms, kind, subject FROM control_log WHERE seq > ?1 ORDER BY seq LIMIT ?2"};
 
 constexpr Sql kUpdateHeadControl = {
     "update_head_control", "UPDATE head SET epoch = ?1, control_seq = ?2, outbox_seq = ?3"};
+
+absl::Status InsertControl(SqliteConnection* connection, int64_t seq, const ControlEntry& entry,
+                           absl::Time now) {
+  return SqliteQuery(connection, kInsertControl)
+      .Bind(1, seq)
+      .Bind(2, absl::ToUnixMillis(now))
+      .BindText(3, entry.kind)
+      .BindText(4, entry.subject)
+      .Run();
+}
+
+absl::Status MoveHead(SqliteConnection* connection, const Head& head, int64_t outbox_seq) {
+  SB_RETURN_IF_ERROR(SqliteQuery(connection, kUpdateHeadControl)
+                         .Bind(1, static_cast<int64_t>(head.epoch))
+                         .Bind(2, head.control_seq)
+                         .Bind(3, outbox_seq)
+                         .Run());
+  if (connection->ChangedRows() != 1) return errors::StoreDamaged("the head is gone");
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -111,19 +133,19 @@ absl::StatusOr<Head> AddControlEntry(SqliteConnection* connection, const HeadRow
   ++next.control_seq;
   OutboxRow row = {.epoch = epoch, .seq = head.outbox_seq + 1, .event = event};
   row.event.time = now;
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kInsertControl)
-                         .Bind(1, next.control_seq)
-                         .Bind(2, absl::ToUnixMillis(now))
-                         .BindText(3, entry.kind)
-                         .BindText(4, entry.subject)
-                         .Run());
+  SB_RETURN_IF_ERROR(InsertControl(connection, next.control_seq, entry, now));
   SB_RETURN_IF_ERROR(AddToOutbox(connection, row));
-  SB_RETURN_IF_ERROR(SqliteQuery(connection, kUpdateHeadControl)
-                         .Bind(1, static_cast<int64_t>(epoch))
-                         .Bind(2, next.control_seq)
-                         .Bind(3, row.seq)
-                         .Run());
-  if (connection->ChangedRows() != 1) return errors::StoreDamaged("the head is gone");
+  SB_RETURN_IF_ERROR(MoveHead(connection, next, row.seq));
+  return next;
+}
+
+absl::StatusOr<Head> ReplaceControlEntry(SqliteConnection* connection, const HeadRow& head,
+                                         int64_t count, const ControlEntry& entry, absl::Time now) {
+  Head next = head.head;
+  next.control_seq += count;
+  SB_RETURN_IF_ERROR(SqliteQuery(connection, kDeleteControl).BindText(1, entry.kind).Run());
+  SB_RETURN_IF_ERROR(InsertControl(connection, next.control_seq, entry, now));
+  SB_RETURN_IF_ERROR(MoveHead(connection, next, head.outbox_seq));
   return next;
 }
 

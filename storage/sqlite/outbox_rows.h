@@ -34,6 +34,12 @@ absl::StatusOr<Head> AddControlEntry(SqliteConnection* connection, const HeadRow
                                      uint64_t epoch, const ControlEntry& entry,
                                      const AuditEvent& event, absl::Time now);
 
+// Puts `entry` (at `now`), which uses up `count` numbers and has the last of them, into the control
+// log in the place of the entry of its kind, and moves the head. Returns it. For what proxies do:
+// nobody is to account for it, and it may be much.
+absl::StatusOr<Head> ReplaceControlEntry(SqliteConnection* connection, const HeadRow& head,
+                                         int64_t count, const ControlEntry& entry, absl::Time now);
+
 // The entries above `after`, in order, at most `count`.
 absl::StatusOr<std::vector<ControlEntry>> ReadControlEntries(SqliteConnection* connection,
                                                              int64_t after, int count);

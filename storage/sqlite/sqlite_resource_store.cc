@@ -11,10 +11,12 @@
 #include "base/status_macros.h"
 #include "storage/check_audit_event.h"
 #include "storage/check_change_set.h"
+#include "storage/check_quarantine.h"
 #include "storage/check_text.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/sqlite/outbox_rows.h"
+#include "storage/sqlite/quarantine_rows.h"
 #include "storage/sqlite/resource_commit.h"
 #include "storage/sqlite/resource_lists.h"
 #include "storage/sqlite/resource_rows.h"
@@ -375,6 +377,30 @@ absl::StatusOr<Head> SqliteResourceStore::WriteControl(const ControlEntry& entry
 absl::StatusOr<std::vector<ControlEntry>> SqliteResourceStore::ControlSince(int64_t after) {
   return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow&) {
     return ReadControlEntries(connection, after, limits::kMaxRevisionsPerRead);
+  });
+}
+
+absl::StatusOr<Head> SqliteResourceStore::WriteQuarantines(
+    absl::Span<const NodeQuarantines> nodes) {
+  SB_RETURN_IF_ERROR(CheckQuarantines(nodes));
+  if (nodes.empty()) return ReadHead();
+  SB_ASSIGN_OR_RETURN(
+      const Head next,
+      WriteTo(database_.get(), [&](SqliteConnection* connection) -> absl::StatusOr<Head> {
+        SB_ASSIGN_OR_RETURN(const std::optional<HeadRow> head, ReadHeadRow(connection));
+        if (!head.has_value()) return HeadMissing();
+        SB_RETURN_IF_ERROR(
+            WriteQuarantineRows(connection, nodes, head->head.control_seq + 1, Now()));
+        return ReplaceControlEntry(connection, *head, static_cast<int64_t>(nodes.size()),
+                                   {.kind = "quarantines"}, Now());
+      }));
+  Show(next);
+  return next;
+}
+
+absl::StatusOr<QuarantinePage> SqliteResourceStore::QuarantinesSince(int64_t after) {
+  return Reading(database_.get(), [&](SqliteConnection* connection, const HeadRow&) {
+    return ReadQuarantineRows(connection, sealer().get(), after);
   });
 }
 

@@ -85,6 +85,12 @@ class MoodyStore : public ResourceStore {
   absl::StatusOr<std::vector<ControlEntry>> ControlSince(int64_t after) override {
     return store()->ControlSince(after);
   }
+  absl::StatusOr<Head> WriteQuarantines(absl::Span<const NodeQuarantines> nodes) override {
+    return store()->WriteQuarantines(nodes);
+  }
+  absl::StatusOr<QuarantinePage> QuarantinesSince(int64_t after) override {
+    return store()->QuarantinesSince(after);
+  }
   absl::StatusOr<std::vector<OutboxRow>> ReadOutbox(const AuditCursor& cursor, int count) override {
     return store()->ReadOutbox(cursor, count);
   }

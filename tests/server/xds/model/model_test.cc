@@ -29,7 +29,8 @@ int FromEnvironment(const char* name, int otherwise) {
   return text == nullptr ? otherwise : std::atoi(text);
 }
 
-TEST_CASE("whatever happens, at rest every client holds exactly its view (XDS C6, C8)", "[xds][model]") {
+TEST_CASE("whatever happens, at rest every client holds exactly its view (XDS C6, C8)",
+          "[xds][model]") {
   const bool is_long = std::getenv("SIGNALBOX_LONG") != nullptr;
   const int steps = FromEnvironment("SIGNALBOX_STEPS", 200);
   std::pair<int, int> seeds = {1, is_long ? 2500 : 250};
