@@ -47,9 +47,11 @@ void AppendField(int number, absl::string_view value, std::string* out) {
 std::string VersionOf(const Digest& body_hash) { return body_hash.Hex().substr(0, 32); }
 
 Fragment::Fragment(absl::string_view type_url, absl::string_view name, absl::string_view body,
-                   const Digest& body_hash, ResourceReferences references)
+                   const Digest& body_hash, ResourceReferences references,
+                   const Digest& record_hash)
     : name_(name),
       version_(VersionOf(body_hash)),
+      record_hash_(record_hash),
       references_(std::move(references)),
       identity_(Hasher().Add(name_).Add(version_).Finish().Prefix()) {
   const size_t any_size = FieldSize(type_url.size()) + (body.empty() ? 0 : FieldSize(body.size()));

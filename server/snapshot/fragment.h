@@ -29,14 +29,17 @@ class Fragment {
  public:
   // `body` is the message as stored, byte for byte; `body_hash` its SHA-256, of which the version
   // is made, so that it is the same on every instance and after every restart (XDS D10).
+  // `record_hash` is that of a record with this body.
   Fragment(absl::string_view type_url, absl::string_view name, absl::string_view body,
-           const Digest& body_hash, ResourceReferences references);
+           const Digest& body_hash, ResourceReferences references, const Digest& record_hash = {});
   Fragment(const Fragment&) = delete;
   Fragment& operator=(const Fragment&) = delete;
 
   const std::string& name() const { return name_; }
   // 32 hexadecimal digits, never empty.
   const std::string& version() const { return version_; }
+  // Of a record that says this, by which the store has it.
+  const Digest& record_hash() const { return record_hash_; }
   // What the resource mentions.
   const ResourceReferences& references() const { return references_; }
   bool RefersTo(const Reference& reference) const {
@@ -55,6 +58,7 @@ class Fragment {
  private:
   const std::string name_;
   const std::string version_;
+  const Digest record_hash_;
   const ResourceReferences references_;
   const absl::uint128 identity_;
   std::string encoded_;

@@ -42,18 +42,24 @@ absl::StatusOr<const ResourceType*> SnapshotBuilder::TypeOf(const ResourceKey& k
 }
 
 absl::StatusOr<FragmentPtr> SnapshotBuilder::MakeFragment(const ResourceType& type,
-                                                          const ResourceKey& key,
-                                                          const Record& record,
-                                                          const Digest& body_hash) const {
+                                                          const Resource& resource) const {
+  const ResourceKey& key = resource.key;
   if (std::string normalized = NormalizedName(key.name); normalized != key.name) {
     return AtResource(key, absl::InvalidArgumentError(absl::StrCat(
                                "proxies ask for it by the name \"", normalized,
                                "\": context parameters sorted, no directives; name it so")));
   }
-  absl::StatusOr<ResourceReferences> references = references_->Of(type, key.name, record.body);
+  absl::StatusOr<ResourceReferences> references =
+      references_->Of(type, key.name, resource.record->body);
   if (!references.ok()) return AtResource(key, references.status());
-  return std::make_shared<const Fragment>(type.type_url(), key.name, record.body, body_hash,
-                                          *std::move(references));
+  return std::make_shared<const Fragment>(type.type_url(), key.name, resource.record->body,
+                                          resource.body_hash, *std::move(references),
+                                          resource.record_hash);
+}
+
+absl::StatusOr<FragmentPtr> SnapshotBuilder::FragmentOf(const Resource& resource) const {
+  SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(resource.key));
+  return MakeFragment(*type, resource);
 }
 
 absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group,
@@ -69,8 +75,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group,
       fragments[type->index()].push_back(*known);
       continue;
     }
-    SB_ASSIGN_OR_RETURN(FragmentPtr fragment,
-                        MakeFragment(*type, resource.key, *resource.record, resource.body_hash));
+    SB_ASSIGN_OR_RETURN(FragmentPtr fragment, MakeFragment(*type, resource));
     fragments[type->index()].push_back(std::move(fragment));
   }
   auto snapshot = std::make_shared<Snapshot>();
@@ -105,8 +110,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
         edit = *known;
         continue;
       }
-      SB_ASSIGN_OR_RETURN(edit,
-                          MakeFragment(*type, resource.key, *resource.record, resource.body_hash));
+      SB_ASSIGN_OR_RETURN(edit, MakeFragment(*type, resource));
     }
     for (const ResourceKey& key : revision.removals) {
       SB_ASSIGN_OR_RETURN(const ResourceType* type, TypeOf(key));

@@ -42,6 +42,9 @@ class SnapshotBuilder {
   absl::StatusOr<SnapshotPtr> Advance(const Snapshot& base,
                                       const std::vector<RevisionChanges>& changes) const;
 
+  // One resource as every snapshot has it that it is in.
+  absl::StatusOr<FragmentPtr> FragmentOf(const Resource& resource) const;
+
   // Whether `changes` could be published on top of `base` and then `since`, and leaves nothing
   // without what it names (MissingReferences). What is published already is never refused for that:
   // Build and Advance do not look.
@@ -61,8 +64,8 @@ class SnapshotBuilder {
   };
   absl::StatusOr<Step> Take(const Snapshot& base, absl::Span<const RevisionChanges> since,
                             const ChangeSet& changes) const;
-  absl::StatusOr<FragmentPtr> MakeFragment(const ResourceType& type, const ResourceKey& key,
-                                           const Record& record, const Digest& body_hash) const;
+  absl::StatusOr<FragmentPtr> MakeFragment(const ResourceType& type,
+                                           const Resource& resource) const;
   // Never null.
   absl::StatusOr<const ResourceType*> TypeOf(const ResourceKey& key) const;
 

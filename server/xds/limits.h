@@ -68,7 +68,11 @@ inline constexpr size_t kMaxLoadLabelBytes = 256;
 // its cause.
 inline constexpr size_t kMaxErrorBytes = 4096;
 
-// Nodes whose refusals are remembered between streams; the least recently seen goes first.
+// Nodes without a stream whose refusals are remembered; the one seen longest ago goes first.
 inline constexpr size_t kMaxRememberedNodes = 20000;
+
+// Refusals of one client that outlive the process. One that refuses more refuses everything: what
+// is beyond is sent once more after a restart.
+inline constexpr size_t kMaxQuarantines = 1000;
 
 }  // namespace signalbox::limits

@@ -36,8 +36,28 @@ bool NamesAsCause(absl::string_view text, absl::string_view name) {
 
 void Refusals::FilterRefused(Keep keep) {
   for (auto it = refused_.begin(); it != refused_.end();) {
-    it = keep(it->first, it->second.version) ? std::next(it) : refused_.erase(it);
+    if (keep(it->first, it->second.version)) {
+      ++it;
+      continue;
+    }
+    NoteChanged(it->first);
+    it = refused_.erase(it);
   }
+}
+
+void Refusals::NoteChanged(const std::string& name) {
+  const auto known = refused_.find(name);
+  // The version that was there at the last call is the one that others know.
+  changed_.try_emplace(name, known == refused_.end() ? "" : known->second.version);
+}
+
+std::vector<std::string> Refusals::Clear() {
+  std::vector<std::string> names;
+  for (const auto& [name, refusal] : refused_) names.push_back(name);
+  for (const std::string& name : names) NoteChanged(name);
+  refused_.clear();
+  groups_.clear();
+  return names;
 }
 
 void Refusals::FilterTrial(Keep keep) {
@@ -72,6 +92,7 @@ bool Refusals::LoseLastGood(absl::string_view name, absl::string_view version) {
   const auto found = refused_.find(name);
   if (found == refused_.end() || found->second.last_good == nullptr) return false;
   if (found->second.last_good->version() != version) return false;
+  NoteChanged(found->first);
   found->second.last_good = nullptr;
   found->second.may_hold = true;
   return true;

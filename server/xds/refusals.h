@@ -75,6 +75,13 @@ class Refusals {
   // A refusal that an earlier stream of the same node met.
   void Remember(Refusal refusal) { refused_.insert_or_assign(refusal.name, std::move(refusal)); }
 
+  // Nothing is refused or on trial any more. Returns what was refused, by name.
+  std::vector<std::string> Clear();
+
+  // The names that were found guilty or are not refused any more since the last call, each with the
+  // version of it that was refused before ("" for none).
+  std::map<std::string, std::string> TakeChanged() { return std::exchange(changed_, {}); }
+
   // This content was refused too: if it is what goes in the place of something refused, that has no
   // last good content any more. Returns whether it is.
   bool LoseLastGood(absl::string_view name, absl::string_view version);
@@ -105,6 +112,8 @@ class Refusals {
   using Keep = absl::FunctionRef<bool(const std::string& name, const std::string& version)>;
   void FilterRefused(Keep keep);
   void FilterTrial(Keep keep);
+  // What is refused under the name is about to change.
+  void NoteChanged(const std::string& name);
 
   template <typename LastGood>
   std::vector<std::string> Convict(std::vector<Suspect> guilty, absl::string_view error,
@@ -116,14 +125,16 @@ class Refusals {
       const bool may_hold = before.fragment() == nullptr && !before.absent();
       Refusal refusal{suspect.name, std::move(suspect.version), before.fragment(),
                       std::string(error), may_hold};
+      NoteChanged(refusal.name);
       Remember(std::move(refusal));
     }
     return names;
   }
 
   std::map<std::string, Refusal, std::less<>> refused_;
-  std::deque<Group> groups_;  // the first one is being tried
-  std::string trial_error_;   // what the client said when the trial began
+  std::map<std::string, std::string> changed_;  // name -> the version refused before
+  std::deque<Group> groups_;                    // the first one is being tried
+  std::string trial_error_;                     // what the client said when the trial began
 };
 
 // Whether `text` names `name` as the cause: the whole name followed by ": ", as Envoy writes it.

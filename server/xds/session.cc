@@ -458,17 +458,34 @@ void Session::WatchForOrphans(absl::Time now) {
   if (client_.has_value() && client_->is_envoy) orphans_at_ = now + context_->orphan_after;
 }
 
-NodeMemory Session::Memory() const {
-  NodeMemory memory = memory_;  // of the types that were not asked for on this stream
+std::vector<RefusalChange> Session::TakeRefusalChanges() {
+  std::vector<RefusalChange> changes;
   for (const TypeState& state : types_) {
-    NodeMemory::OfType of_type;
-    for (const auto& [name, refusal] : state.subscription->refusals().refused())
-      of_type.refused.push_back(refusal);
-    of_type.unsettled = state.subscription->Unsettled();
-    if (!of_type.empty())
-      memory.types[std::string(state.subscription->type().short_name())] = std::move(of_type);
+    Refusals& refusals = state.subscription->refusals();
+    for (auto& [name, before] : refusals.TakeChanged()) {
+      RefusalChange change{std::string(state.subscription->type().short_name()), name, before, {}};
+      const auto refused = refusals.refused().find(name);
+      if (refused != refusals.refused().end()) change.refusal = refused->second;
+      changes.push_back(std::move(change));
+    }
   }
-  return memory;
+  return changes;
+}
+
+std::map<std::string, std::vector<std::string>> Session::Unsettled() const {
+  std::map<std::string, std::vector<std::string>> unsettled;
+  for (const TypeState& state : types_) {
+    if (!state.subscription->active()) continue;
+    unsettled[std::string(state.subscription->type().short_name())] =
+        state.subscription->Unsettled();
+  }
+  return unsettled;
+}
+
+void Session::Retry() {
+  for (const TypeState& state : types_) state.subscription->Retry();
+  memory_.types.clear();
+  OnRetry();
 }
 
 NodeTypeStatus Session::TypeStatus(const TypeState& state, absl::Time now) const {

@@ -125,10 +125,14 @@ class Session {
   // Secrets are not sent on this stream: others could read them (XDS 1.8). Before anything else.
   void WithholdSecrets() { withholds_secrets_ = true; }
 
-  // What an earlier stream of the same client left behind. Before the first Next.
+  // What earlier streams of the same client left behind. Before the first Next.
   void Remember(NodeMemory memory);
-  // What a later stream of the same client should know.
-  NodeMemory Memory() const;
+  // What became refused, or is not any more, since the last call.
+  std::vector<RefusalChange> TakeRefusalChanges();
+  // What of each type that the client asked for was sent, and neither acknowledged nor refused.
+  std::map<std::string, std::vector<std::string>> Unsettled() const;
+  // What the client refused is sent once more (`nodes retry`).
+  void Retry();
 
   // What happened since the last call.
   std::vector<SessionEvent> TakeEvents() { return std::exchange(events_, {}); }
@@ -144,6 +148,9 @@ class Session {
   // None: the client has it already (XDS W5).
   virtual std::optional<Response> Compose(Subscription& subscription,
                                           const Subscription::Pending& pending, absl::Time now) = 0;
+
+  // What is known of versions that were refused is to be forgotten.
+  virtual void OnRetry() {}
 
   // The subscription that a request with this type URL is for; null for a type that nobody here
   // knows (XDS C11).

@@ -124,6 +124,14 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
   return absl::OkStatus();
 }
 
+void SotwSession::OnRetry() {
+  for (size_t i = 0; i < types_.size(); ++i) {
+    if (types_[i].refused_versions.empty()) continue;
+    types_[i].refused_versions.clear();
+    subscription(i).ResendAll();
+  }
+}
+
 std::optional<Response> SotwSession::Compose(Subscription& subscription,
                                              const Subscription::Pending& pending, absl::Time now) {
   const ResourceType& type = subscription.type();

@@ -21,6 +21,7 @@ class SotwSession : public Session {
  protected:
   std::optional<Response> Compose(Subscription& subscription, const Subscription::Pending& pending,
                                   absl::Time now) override;
+  void OnRetry() override;
 
  private:
   struct TypeState {

@@ -48,7 +48,8 @@ absl::Status Stream::IntroduceLocked(absl::Time now) {
   connected_ = context_->clock->Now();
   ends_ = now + DrawAge();
   newest_ = snapshot;
-  session_->Remember(context_->memories->Recall(client.node_id, client.agent));
+  session_->Remember(context_->memories->Join(client.node_id, client.agent, group_.namespace_name,
+                                              weak_from_this(), &seat_));
   session_->OnTargets(View::Of(*snapshot), now);
   context_->observer->OnConnected(client, session_->variant());
   context_->fleet->Connect(client.node_id, weak_from_this());
@@ -107,7 +108,8 @@ void Stream::Leave() {
     if (!introduced_ || std::exchange(left_, true)) return;
     last = StatusLocked();
     const ClientInfo& client = *session_->client();
-    context_->memories->Keep(client.node_id, client.agent, session_->Memory());
+    NoteRefusalsLocked();
+    context_->memories->Leave(seat_, session_->Unsettled());
     context_->observer->OnDisconnected(client, session_->variant());
   }
   context_->fleet->Disconnect(this, std::move(last));
@@ -160,6 +162,7 @@ void Stream::PumpLocked(absl::Time now) {
   }
   for (const SessionEvent& event : session_->TakeEvents())
     context_->observer->OnEvent(*session_->client(), event);
+  NoteRefusalsLocked();
   absl::Time deadline = session_->NextDeadline(now);
   // A stream that is old enough ends at its next event.
   if (ends_ > now) deadline = std::min(deadline, ends_);
@@ -170,6 +173,11 @@ void Stream::PumpLocked(absl::Time now) {
   context_->timers->CallAt(deadline, weak_from_this());
 }
 
+void Stream::NoteRefusalsLocked() {
+  std::vector<RefusalChange> changes = session_->TakeRefusalChanges();
+  if (!changes.empty()) context_->memories->Note(seat_, std::move(changes));
+}
+
 void Stream::FinishLocked(const absl::Status& status) {
   if (wire_ == nullptr) return;
   if (!status.ok()) {
@@ -177,6 +185,13 @@ void Stream::FinishLocked(const absl::Status& status) {
     context_->observer->OnRefused(client.has_value() ? client->node_id : "", status);
   }
   std::exchange(wire_, nullptr)->Finish(status);
+}
+
+void Stream::OnRetry() {
+  MutexLock lock(&mu_);
+  if (wire_ == nullptr || !introduced_) return;
+  session_->Retry();
+  PumpLocked(context_->clock->Monotonic());
 }
 
 NodeStatus Stream::Status() const {

@@ -61,6 +61,7 @@ struct StreamContext {
 class Stream : public SnapshotWatcher,
                public TimerTarget,
                public StatusSource,
+               public RetryTarget,
                public std::enable_shared_from_this<Stream> {
  public:
   // `context` must outlive this object, `wire` must live until OnClosed returns.
@@ -84,12 +85,15 @@ class Stream : public SnapshotWatcher,
   void OnSnapshot(const SnapshotPtr& snapshot) override SB_EXCLUDES(mu_);
   void OnTimer() override SB_EXCLUDES(mu_);
   NodeStatus Status() const override SB_EXCLUDES(mu_);
+  void OnRetry() override SB_EXCLUDES(mu_);
 
  private:
   // Reads the node, finds its group and what it should have.
   absl::Status IntroduceLocked(absl::Time now) SB_REQUIRES(mu_);
   // Writes what is due, reports what happened, sets the timer.
   void PumpLocked(absl::Time now) SB_REQUIRES(mu_);
+  // Has it remembered what became refused, or is not any more.
+  void NoteRefusalsLocked() SB_REQUIRES(mu_);
   void FinishLocked(const absl::Status& status) SB_REQUIRES(mu_);
   absl::Duration DrawAge() const;
   // Whether the stream is old enough to end: it has answered, so that its client comes back at once
@@ -108,6 +112,7 @@ class Stream : public SnapshotWatcher,
   RequestRate rate_ SB_GUARDED_BY(mu_);
   absl::Time first_request_by_ SB_GUARDED_BY(mu_) = absl::InfiniteFuture();
   NodeGroupName group_ SB_GUARDED_BY(mu_);
+  NodeMemories::Seat seat_ SB_GUARDED_BY(mu_);
   SnapshotPtr newest_ SB_GUARDED_BY(mu_);  // that the session was told
   absl::Time connected_ SB_GUARDED_BY(mu_);
   // Calls of OnTimer that are arranged, each earlier than all that were arranged before it.

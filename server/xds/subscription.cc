@@ -344,6 +344,11 @@ void Subscription::OnNothingToTell(const Pending& pending) {
   continuing_ = false;
 }
 
+void Subscription::Retry() {
+  last_error_.clear();
+  Resend(refusals_.Clear());
+}
+
 bool Subscription::refusing() const {
   if (refusals_.trying()) return true;
   return std::any_of(refusals_.refused().begin(), refusals_.refused().end(),

@@ -157,6 +157,8 @@ class Subscription {
   const Holding& sent() const { return sent_; }
   Refusals& refusals() { return refusals_; }
   const Refusals& refusals() const { return refusals_; }
+  // What the client refused is sent once more.
+  void Retry();
   // Whether anything that the client is interested in is refused or on trial.
   bool refusing() const;
   // The newest error text; "" when nothing is refused.

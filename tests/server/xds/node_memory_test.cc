@@ -1,50 +1,216 @@
 #include "server/xds/node_memory.h"
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/xds/limits.h"
 
 namespace signalbox {
 namespace {
 
-NodeMemory With(const std::string& name) {
-  NodeMemory memory;
-  memory.types["cluster"].unsettled = {name};
-  return memory;
-}
+using Names = std::vector<std::string>;
 
-std::string NameIn(const NodeMemory& memory) {
-  return memory.empty() ? "" : memory.types.at("cluster").unsettled.at(0);
+// A stream of a client, as far as memories know it.
+class Guest : public RetryTarget, public std::enable_shared_from_this<Guest> {
+ public:
+  static std::shared_ptr<Guest> Join(NodeMemories* memories, const std::string& node,
+                                     const std::string& client = "envoy 1.40.0") {
+    auto guest = std::make_shared<Guest>();
+    guest->memories_ = memories;
+    guest->told = memories->Join(node, client, "default", guest, &guest->seat_);
+    return guest;
+  }
+
+  void Refuse(const std::string& name, const std::string& version = "v1") {
+    memories_->Note(seat_, {{"cluster", name, "", Refusal{name, version, nullptr, "bad"}}});
+  }
+  void Accept(const std::string& name, const std::string& version = "v1") {
+    memories_->Note(seat_, {{"cluster", name, version, std::nullopt}});
+  }
+  void Leave(const Names& unsettled = {}) { memories_->Leave(seat_, {{"cluster", unsettled}}); }
+
+  Names Refused() const {
+    Names names;
+    const auto found = told.types.find("cluster");
+    if (found == told.types.end()) return names;
+    for (const Refusal& refusal : found->second.refused)
+      names.push_back(absl::StrCat(refusal.name, " ", refusal.version));
+    return names;
+  }
+  Names Unsettled() const {
+    const auto found = told.types.find("cluster");
+    return found == told.types.end() ? Names() : found->second.unsettled;
+  }
+
+  void OnRetry() override { ++retries; }
+
+  NodeMemory told;
+  int retries = 0;
+
+ private:
+  NodeMemories* memories_ = nullptr;
+  NodeMemories::Seat seat_;
+};
+
+Names Written(NodeMemories& memories) {
+  Names names;
+  for (const NodeQuarantines& node : memories.TakeChanged(1000)) {
+    for (const Quarantine& quarantine : node.quarantines)
+      names.push_back(absl::StrCat(node.node, " ", quarantine.type, "/", quarantine.name));
+    if (node.quarantines.empty()) names.push_back(absl::StrCat(node.node, " nothing"));
+  }
+  return names;
 }
 
 TEST_CASE("a client's memory is found by its id and its build", "[node_memory]") {
   NodeMemories memories;
-  CHECK(memories.Recall("n1", "envoy 1.40.0").empty());
-  memories.Keep("n1", "envoy 1.40.0", With("a"));
-  CHECK(NameIn(memories.Recall("n1", "envoy 1.40.0")) == "a");
-  CHECK(memories.Recall("n1", "envoy 1.41.0").empty());
-  CHECK(memories.Recall("n2", "envoy 1.40.0").empty());
-  memories.Keep("n1", "envoy 1.40.0", With("b"));
-  CHECK(NameIn(memories.Recall("n1", "envoy 1.40.0")) == "b");
-  memories.Keep("n1", "envoy 1.40.0", {});
-  CHECK(memories.Recall("n1", "envoy 1.40.0").empty());
+  const auto first = Guest::Join(&memories, "n1");
+  CHECK(first->Refused().empty());
+  first->Refuse("a");
+  first->Leave({"u"});
+  const auto second = Guest::Join(&memories, "n1");
+  CHECK(second->Refused() == Names{"a v1"});
+  CHECK(second->Unsettled() == Names{"u"});
+  CHECK(Guest::Join(&memories, "n1", "envoy 1.41.0")->Refused().empty());
+  CHECK(Guest::Join(&memories, "n2")->Refused().empty());
+  second->Accept("a");
+  second->Leave();
+  const auto third = Guest::Join(&memories, "n1");
+  CHECK(third->Refused().empty());
+  CHECK(third->Unsettled().empty());
 }
 
-TEST_CASE("the least recently used memory goes first", "[node_memory]") {
+TEST_CASE("what a stream refused is known while it lives", "[node_memory]") {
   NodeMemories memories;
-  for (size_t i = 0; i < limits::kMaxRememberedNodes; ++i)
-    memories.Keep(absl::StrCat("n", i), "", With("x"));
-  // n0 is used, n1 is written; n2 is the oldest now.
-  CHECK_FALSE(memories.Recall("n0", "").empty());
-  memories.Keep("n1", "", With("y"));
-  memories.Keep("one more", "", With("z"));
-  CHECK_FALSE(memories.Recall("n0", "").empty());
-  CHECK(NameIn(memories.Recall("n1", "")) == "y");
-  CHECK(memories.Recall("n2", "").empty());
-  CHECK_FALSE(memories.Recall("n3", "").empty());
-  CHECK_FALSE(memories.Recall("one more", "").empty());
+  const auto first = Guest::Join(&memories, "n1");
+  first->Refuse("a");
+  CHECK(Guest::Join(&memories, "n1")->Refused() == Names{"a v1"});
+}
+
+TEST_CASE("streams of one client take nothing back of each other's (XDS C12, O2b)",
+          "[node_memory]") {
+  NodeMemories memories;
+  const auto first = Guest::Join(&memories, "n1");
+  const auto second = Guest::Join(&memories, "n1");
+  first->Refuse("a");
+  second->Refuse("b");
+  first->Leave({"u"});
+  // It was told of neither; what it leaves says nothing of them.
+  second->Leave({"w"});
+  const auto third = Guest::Join(&memories, "n1");
+  CHECK(third->Refused() == Names{"a v1", "b v1"});
+  CHECK(third->Unsettled() == Names{"u", "w"});
+  // Another version than the one that is known was refused before: that one is still refused.
+  third->Accept("a", "v0");
+  third->Leave();
+  const auto last = Guest::Join(&memories, "n1");
+  CHECK(last->Refused() == Names{"a v1", "b v1"});
+  CHECK(last->Unsettled().empty());
+}
+
+TEST_CASE("who was seen longest ago is forgotten, also where it was written down",
+          "[node_memory]") {
+  NodeMemories memories;
+  const auto there = Guest::Join(&memories, "there");
+  there->Refuse("x");
+  for (size_t i = 0; i < limits::kMaxRememberedNodes; ++i) {
+    const auto guest = Guest::Join(&memories, absl::StrCat("n", i));
+    guest->Refuse("x");
+    guest->Leave();
+  }
+  while (!memories.TakeChanged(1000).empty()) continue;
+  // n0 comes and goes; n1 is the oldest now.
+  Guest::Join(&memories, "n0")->Leave();
+  const auto more = Guest::Join(&memories, "one more");
+  more->Refuse("x");
+  more->Leave();
+  CHECK(Written(memories) == Names{"n1 nothing", "one more cluster/x"});
+  CHECK(Guest::Join(&memories, "n1")->Refused().empty());
+  CHECK_FALSE(Guest::Join(&memories, "n0")->Refused().empty());
+  CHECK_FALSE(Guest::Join(&memories, "n2")->Refused().empty());
+  CHECK_FALSE(Guest::Join(&memories, "there")->Refused().empty());
+}
+
+TEST_CASE("changes are taken to be written down, and again if they could not be", "[node_memory]") {
+  NodeMemories memories;
+  CHECK_FALSE(memories.WaitForChange(absl::ZeroDuration()));
+  const auto first = Guest::Join(&memories, "n1");
+  const auto second = Guest::Join(&memories, "n2");
+  CHECK_FALSE(memories.WaitForChange(absl::ZeroDuration()));
+  first->Refuse("a");
+  first->Refuse("b");
+  second->Refuse("c");
+  REQUIRE(memories.WaitForChange(absl::InfiniteDuration()));
+  const std::vector<NodeQuarantines> taken = memories.TakeChanged(1);
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].node == "n1");
+  CHECK(taken[0].client == "envoy 1.40.0");
+  CHECK(taken[0].namespace_name == "default");
+  REQUIRE(taken[0].quarantines.size() == 2);
+  CHECK(taken[0].quarantines[0] == Quarantine{"cluster", "a", "v1", "bad", std::nullopt, false});
+  CHECK(Written(memories) == Names{"n2 cluster/c"});
+  memories.PutBack(taken);
+  first->Accept("b");
+  CHECK(Written(memories) == Names{"n1 cluster/a"});
+  first->Accept("a");
+  CHECK(Written(memories) == Names{"n1 nothing"});
+  first->Accept("a");
+  CHECK(Written(memories).empty());
+}
+
+TEST_CASE("a client that refuses very much is written down in part", "[node_memory]") {
+  NodeMemories memories;
+  const auto guest = Guest::Join(&memories, "n1");
+  for (size_t i = 0; i <= limits::kMaxQuarantines; ++i) guest->Refuse(absl::StrCat(i));
+  const std::vector<NodeQuarantines> taken = memories.TakeChanged(1);
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].quarantines.size() == limits::kMaxQuarantines);
+}
+
+TEST_CASE("what was written down is learned, but not of who is here", "[node_memory]") {
+  NodeMemories memories;
+  const auto learn = [&](const std::string& node, const std::string& name) {
+    memories.Learn(node, "envoy 1.40.0", "default",
+                   {{"cluster", Refusal{name, "v1", nullptr, "bad"}}});
+  };
+  learn("n1", "a");
+  learn("n1", "b");
+  CHECK(Written(memories).empty());
+  const auto first = Guest::Join(&memories, "n1");
+  CHECK(first->Refused() == Names{"b v1"});
+  learn("n1", "c");
+  CHECK(Guest::Join(&memories, "n1")->Refused() == Names{"b v1"});
+  memories.Learn("n2", "envoy 1.40.0", "default", {});
+  CHECK(Guest::Join(&memories, "n2")->Refused().empty());
+  // What is not written yet is newer.
+  const auto third = Guest::Join(&memories, "n3");
+  third->Refuse("x");
+  third->Leave();
+  learn("n3", "y");
+  CHECK(Guest::Join(&memories, "n3")->Refused() == Names{"x v1"});
+}
+
+TEST_CASE("a retry forgets what the node refused and tells its streams", "[node_memory]") {
+  NodeMemories memories;
+  const auto first = Guest::Join(&memories, "n1");
+  const auto older = Guest::Join(&memories, "n1", "envoy 1.36.2");
+  const auto other = Guest::Join(&memories, "n2");
+  for (const auto& guest : {first, older, other}) guest->Refuse("a");
+  older->Leave();
+  Written(memories);
+  CHECK(memories.Retry("n1") == 2);
+  CHECK(first->retries == 1);
+  CHECK(older->retries == 0);
+  CHECK(other->retries == 0);
+  CHECK(Written(memories) == Names{"n1 nothing", "n1 nothing"});
+  CHECK(Guest::Join(&memories, "n1")->Refused().empty());
+  CHECK(Guest::Join(&memories, "n2")->Refused() == Names{"a v1"});
+  CHECK(memories.Retry("nobody") == 0);
 }
 
 }  // namespace
