@@ -26,12 +26,14 @@
 #include "server/admin/system.h"
 #include "server/daemon/admin_server.h"
 #include "server/daemon/open_store.h"
+#include "server/daemon/stream_quarantines.h"
 #include "server/daemon/telemetry.h"
 #include "server/descriptors/descriptors.h"
 #include "server/fleet/fleet.h"
 #include "server/http/http_server.h"
 #include "server/http/rest_discovery.h"
 #include "server/jobs/audit_follower.h"
+#include "server/jobs/quarantine_keeper.h"
 #include "server/jobs/witness_keeper.h"
 #include "server/publish/publisher.h"
 #include "server/snapshot/snapshot_builder.h"
@@ -116,6 +118,8 @@ struct Daemon::Parts {
   TypeSetInterner sets;
   NameSetInterner names;
   NodeMemories memories;
+  std::optional<StreamQuarantines> quarantines;
+  std::optional<QuarantineKeeper> quarantine_keeper;
   std::optional<ThreadTimers> timers;
   std::optional<Publisher> publisher;
   std::optional<AuditFollower> audit_follower;
@@ -180,6 +184,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
         ReportOf(p.stores.witness_file,
                  "a database that lost its newest changes may go unnoticed"));
   }
+
+  p.quarantines.emplace(&p.memories, &*p.builder);
+  p.quarantine_keeper.emplace(
+      p.store, &*p.quarantines,
+      ReportOf("what nodes refused", "it is sent to them once more after a restart"));
+  SB_RETURN_IF_ERROR(p.quarantine_keeper->Start());
 
   p.sessions.registry = &p.types;
   p.sessions.diffs = &p.diffs;
@@ -340,6 +350,7 @@ Daemon::~Daemon() {
   p.collectors.clear();
   p.http_server.reset();
   p.xds_server->Stop(absl::ZeroDuration());
+  p.quarantine_keeper.reset();
   p.store->Close();
   p.witness_keeper.reset();
   p.audit_follower.reset();

@@ -103,8 +103,15 @@ size_t NodeMemories::Retry(absl::string_view node) {
 
 bool NodeMemories::WaitForChange(absl::Duration longest) {
   MutexLock lock(&mu_);
-  if (changed_.empty()) changed_cv_.WaitFor(&mu_, absl::ToChronoNanoseconds(longest));
+  if (changed_.empty() && !woken_) changed_cv_.WaitFor(&mu_, absl::ToChronoNanoseconds(longest));
+  woken_ = false;
   return !changed_.empty();
+}
+
+void NodeMemories::Wake() {
+  MutexLock lock(&mu_);
+  woken_ = true;
+  changed_cv_.Signal();
 }
 
 std::vector<NodeQuarantines> NodeMemories::TakeChanged(size_t count) {

@@ -45,9 +45,9 @@ class RetryTarget {
 
 // The memories of all clients, each found by node id and client build: two builds with one id must
 // not vouch for each other (XDS W2, O2b). Streams of one client that live at the same time each add
-// what they find, take back nothing of another's and do not vouch for what another has (C12). Of clients without a stream it holds
-// limits::kMaxRememberedNodes; who was seen longest ago goes first. Safe from any thread; calls
-// nobody while locked.
+// what they find, take back nothing of another's and do not vouch for what another has (C12). Of
+// clients without a stream it holds limits::kMaxRememberedNodes; who was seen longest ago goes
+// first. Safe from any thread; calls nobody while locked.
 //
 // What is refused is meant to outlive the process: whoever writes it down waits for changes and
 // takes them; what was written down before, or at another instance, is learned.
@@ -77,8 +77,11 @@ class NodeMemories {
   // many resources that are.
   size_t Retry(absl::string_view node) SB_EXCLUDES(mu_);
 
-  // Waits until somebody's refusals changed, at most so long; whether they did.
+  // Waits until somebody's refusals changed or Wake is called, at most so long; whether there is
+  // something to take.
   bool WaitForChange(absl::Duration longest) SB_EXCLUDES(mu_);
+  // Ends a wait, or the next one.
+  void Wake() SB_EXCLUDES(mu_);
   // What clients refuse whose refusals changed since they were taken, at most `count` of them. Each
   // names at most limits::kMaxQuarantines.
   std::vector<NodeQuarantines> TakeChanged(size_t count) SB_EXCLUDES(mu_);
@@ -121,6 +124,7 @@ class NodeMemories {
   std::list<Key> by_use_ SB_GUARDED_BY(mu_);  // of those without a stream; the last used first
   Entries entries_ SB_GUARDED_BY(mu_);
   std::set<Key> changed_ SB_GUARDED_BY(mu_);
+  bool woken_ SB_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace signalbox

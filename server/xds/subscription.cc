@@ -346,7 +346,13 @@ void Subscription::OnNothingToTell(const Pending& pending) {
 
 void Subscription::Retry() {
   last_error_.clear();
-  Resend(refusals_.Clear());
+  std::vector<std::string> names = refusals_.Clear();
+  // What differs from what the client has is sent anyway.
+  std::erase_if(names, [this](const std::string& name) {
+    const FragmentPtr* fragment = target_->FindPtr(name);
+    return fragment == nullptr || !sent_.Get(name).Is(fragment->get());
+  });
+  Resend(names);
 }
 
 bool Subscription::refusing() const {

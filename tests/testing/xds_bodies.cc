@@ -173,6 +173,13 @@ std::string XdsBodies::Body(const Spec& spec) {
   return SerializeDeterministic(*message);
 }
 
+FragmentPtr XdsBodies::MadeOf(const Digest& record_hash) const {
+  for (const auto& [spec, fragment] : made_) {
+    if (fragment->record_hash() == record_hash) return fragment;
+  }
+  return nullptr;
+}
+
 FragmentPtr XdsBodies::Make(const Spec& spec) {
   FragmentPtr& made = made_[absl::StrCat(spec.type, "/", spec.name, "=", spec.tag, ">",
                                          absl::StrJoin(spec.refers_to, ","))];
@@ -182,7 +189,7 @@ FragmentPtr XdsBodies::Make(const Spec& spec) {
   auto references = references_->Of(*type, body);
   SB_CHECK(references.ok());
   made = std::make_shared<const Fragment>(type->type_url(), spec.name, body, Sha256(body),
-                                          *std::move(references));
+                                          *std::move(references), Sha256(body));
   known_[{type->type_url(), body}] = {spec.name, spec.tag};
   tags_[absl::StrCat(type->type_url(), "/", spec.name, "=", made->version())] = spec.tag;
   versions_[absl::StrCat(type->type_url(), "/", spec.name, "=", spec.tag)] = made->version();

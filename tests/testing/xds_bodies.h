@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "base/hash.h"
 #include "server/descriptors/descriptors.h"
 #include "server/snapshot/fragment.h"
 #include "server/types/references.h"
@@ -39,6 +40,9 @@ class XdsBodies {
   FragmentPtr Make(absl::string_view type, absl::string_view name, absl::string_view tag) {
     return Make({std::string(type), std::string(name), std::string(tag), {}});
   }
+
+  // What was made with this record hash; null for nothing.
+  FragmentPtr MadeOf(const Digest& record_hash) const;
 
   // The name and the tag of a body that was made here; two empty ones for another.
   std::pair<std::string, std::string> NameAndTag(absl::string_view type_url,

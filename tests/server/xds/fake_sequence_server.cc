@@ -28,12 +28,15 @@ class FakeSequenceServer : public SequenceServer {
     stream_.reset();
   }
 
-  void Restart() override {
+  void Restart(Memory memory) override {
     clock_.Advance(absl::Seconds(1));
     auto next = std::make_unique<Server>(bodies_, &clock_);
     next->PublishAs(*server_);
+    if (memory == Memory::kWritten) next->LearnFrom(*server_);
     server_ = std::move(next);
   }
+
+  void Retry(const std::string& node_id) override { server_->memories().Retry(node_id); }
 
   void Send(const std::string& bytes) override { stream_->OnMessage(bytes); }
 

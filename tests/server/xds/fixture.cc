@@ -1,6 +1,7 @@
 #include "tests/server/xds/fixture.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -80,6 +81,25 @@ void Server::PublishAs(const Server& other) {
   if (other.snapshot_ == nullptr) return;
   snapshot_ = other.snapshot_;
   cache_.Publish(snapshot_);
+}
+
+void Server::LearnFrom(Server& other) {
+  written_ = std::exchange(other.written_, {});
+  for (NodeQuarantines& node : other.memories_.TakeChanged(SIZE_MAX))
+    written_[{node.node, node.client}] = std::move(node);
+  for (const auto& [client, node] : written_) {
+    std::vector<std::pair<std::string, Refusal>> refused;
+    for (const Quarantine& quarantine : node.quarantines) {
+      Refusal refusal{quarantine.name, quarantine.version, nullptr, quarantine.error,
+                      quarantine.may_hold};
+      if (quarantine.last_good.has_value()) {
+        refusal.last_good = bodies_->MadeOf(*quarantine.last_good);
+        SB_CHECK(refusal.last_good != nullptr);
+      }
+      refused.emplace_back(quarantine.type, std::move(refusal));
+    }
+    memories_.Learn(node.node, node.client, node.namespace_name, std::move(refused));
+  }
 }
 
 std::unique_ptr<Session> Server::MakeSession(Variant variant) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -90,6 +91,8 @@ class Server {
   void Publish(const std::vector<Edit>& edits);
   // The same revision once more, as another daemon on the same store would have it.
   void PublishAs(const Server& other);
+  // Learns what clients of the daemon before this one refused, as if that had written it down.
+  void LearnFrom(Server& other);
   const SnapshotPtr& snapshot() const { return snapshot_; }
 
   // A stream on `wire`, which must outlive it.
@@ -124,6 +127,7 @@ class Server {
   SnapshotPtr snapshot_;
   int streams_ = 0;
   bool withholds_secrets_ = false;
+  std::map<std::pair<std::string, std::string>, NodeQuarantines> written_;  // by node and client
 };
 
 // A response, read as the generated classes read it.

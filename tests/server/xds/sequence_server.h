@@ -26,8 +26,12 @@ class SequenceServer {
   // A stream, to be opened when there is none.
   virtual void Connect() = 0;
   virtual void Disconnect() = 0;
-  // A server that knows nothing of before, with the same revision; when there is no stream.
-  virtual void Restart() = 0;
+  // Another server with the same revision, which knows what was written down of refusals, or
+  // nothing of before; when there is no stream.
+  enum class Memory { kWritten, kNone };
+  virtual void Restart(Memory memory) = 0;
+  // What the node refused is to be sent once more.
+  virtual void Retry(const std::string& node_id) = 0;
 
   // The id by which the client goes there.
   virtual std::string NodeId(const std::string& id) { return id; }

@@ -46,8 +46,10 @@
 //                           oversized withheld
 //   status STATE / status XDS STATE
 //                           what is known of the node, of one type
-//   reconnect / restart     a new stream of the same client; of a daemon that knows nothing of
-//                           before
+//   reconnect / restart     a new stream of the same client; of another daemon on the same store,
+//                           which knows of before what is written there
+//   restart forgetful       of a daemon that knows nothing of before
+//   retry NODE              what the node refused is to be sent once more
 //   repeat N STEP           the step, N times
 // At the end of a file, and before reconnect and restart, nothing else may have come. Every message
 // is held against WireCheck and ReadResponse (fixture.h).
@@ -302,9 +304,13 @@ class Runner {
     } else if (verb == "reconnect") {
       Disconnect();
       Connect();
+    } else if (verb == "retry") {
+      server_->Retry(words.at(1));
+      Drain();
     } else if (verb == "restart") {
       Disconnect();
-      server_->Restart();
+      server_->Restart(words.size() == 1 ? SequenceServer::Memory::kWritten
+                                         : SequenceServer::Memory::kNone);
       Connect();
     } else {
       FAIL("no such step: " << verb);
