@@ -21,6 +21,11 @@ inline constexpr Definition kHeldNodes = {
     Definition::Kind::kGauge, "signalbox_held_nodes",
     "Nodes at which something of a resource type is held back until others are ready or let go",
     "type"};
+inline constexpr Definition kQuarantinedNodes = {
+    Definition::Kind::kGauge, "signalbox_quarantined_nodes",
+    "Nodes, by id and client build, to which something is not sent since they refused it, "
+    "connected "
+    "or not"};
 inline constexpr Definition kStreams = {Definition::Kind::kGauge, "signalbox_streams",
                                         "Open discovery streams by protocol variant", "variant"};
 inline constexpr Definition kResponses = {Definition::Kind::kCounter, "signalbox_responses_total",

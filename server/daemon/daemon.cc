@@ -310,6 +310,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
         held[type.type] += type.state == NodeState::kHeld ? 1 : 0;
     }
     for (const auto& [type, nodes] : held) samples->Set(metrics::kHeldNodes, type, nodes);
+    samples->Set(metrics::kQuarantinedNodes, "", static_cast<double>(p.memories.CountRefusing()));
     for (const NodeState state :
          {NodeState::kSynced, NodeState::kPending, NodeState::kWarming, NodeState::kStale,
           NodeState::kNack, NodeState::kHeld, NodeState::kIdle, NodeState::kGone}) {

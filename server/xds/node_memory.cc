@@ -1,5 +1,6 @@
 #include "server/xds/node_memory.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "absl/time/time.h"
@@ -99,6 +100,14 @@ size_t NodeMemories::Retry(absl::string_view node) {
     if (const std::shared_ptr<RetryTarget> stream = target.lock()) stream->OnRetry();
   }
   return count;
+}
+
+size_t NodeMemories::CountRefusing() const {
+  MutexLock lock(&mu_);
+  return static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) {
+    return std::any_of(entry.second.types.begin(), entry.second.types.end(),
+                       [](const auto& type) { return !type.second.refused.empty(); });
+  }));
 }
 
 bool NodeMemories::WaitForChange(absl::Duration longest) {

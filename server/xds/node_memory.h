@@ -77,6 +77,9 @@ class NodeMemories {
   // many resources that are.
   size_t Retry(absl::string_view node) SB_EXCLUDES(mu_);
 
+  // Of how many clients it is known that they refuse something. Takes as long as there are clients.
+  size_t CountRefusing() const SB_EXCLUDES(mu_);
+
   // Waits until somebody's refusals changed or Wake is called, at most so long; whether there is
   // something to take.
   bool WaitForChange(absl::Duration longest) SB_EXCLUDES(mu_);
@@ -119,7 +122,7 @@ class NodeMemories {
   void ReleaseLocked(Entries::iterator entry) SB_REQUIRES(mu_);
   void NoteChangedLocked(const Key& key) SB_REQUIRES(mu_);
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar changed_cv_;
   std::list<Key> by_use_ SB_GUARDED_BY(mu_);  // of those without a stream; the last used first
   Entries entries_ SB_GUARDED_BY(mu_);

@@ -203,7 +203,9 @@ TEST_CASE("a retry forgets what the node refused and tells its streams", "[node_
   for (const auto& guest : {first, older, other}) guest->Refuse("a");
   older->Leave();
   Written(memories);
+  CHECK(memories.CountRefusing() == 3);
   CHECK(memories.Retry("n1") == 2);
+  CHECK(memories.CountRefusing() == 1);
   CHECK(first->retries == 1);
   CHECK(older->retries == 0);
   CHECK(other->retries == 0);

@@ -305,7 +305,7 @@ class Runner {
       Disconnect();
       Connect();
     } else if (verb == "retry") {
-      server_->Retry(words.at(1));
+      server_->Retry(server_->NodeId(words.at(1)));
       Drain();
     } else if (verb == "restart") {
       Disconnect();
