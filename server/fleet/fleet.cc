@@ -41,15 +41,23 @@ void Fleet::Disconnect(const StatusSource* stream, NodeStatus last) {
 
 std::vector<NodeStatus> Fleet::List() const {
   std::vector<NodeStatus> nodes;
-  std::vector<std::shared_ptr<const StatusSource>> sources;
+  std::vector<std::vector<std::shared_ptr<const StatusSource>>> sources;
   {
     MutexLock lock(&mu_);
     for (const auto& [id, streams] : connected_) {
-      if (auto source = streams.back().source.lock()) sources.push_back(std::move(source));
+      std::vector<std::shared_ptr<const StatusSource>> living;
+      for (const Connection& stream : streams) {
+        if (auto source = stream.source.lock()) living.push_back(std::move(source));
+      }
+      if (!living.empty()) sources.push_back(std::move(living));
     }
     for (const auto& [id, gone] : gone_) nodes.push_back(gone.last);
   }
-  for (const auto& source : sources) nodes.push_back(source->Status());
+  for (const auto& of_node : sources) {
+    std::vector<NodeStatus> streams;
+    for (const auto& source : of_node) streams.push_back(source->Status());
+    nodes.push_back(Merged(std::move(streams)));
+  }
   std::sort(nodes.begin(), nodes.end(), [](const NodeStatus& a, const NodeStatus& b) {
     return std::tie(a.namespace_name, a.group, a.id) < std::tie(b.namespace_name, b.group, b.id);
   });

@@ -32,9 +32,9 @@ class Fleet {
   // A stream ended; `last` is what it knew. Without another stream the node is GONE from now on.
   void Disconnect(const StatusSource* stream, NodeStatus last) SB_EXCLUDES(mu_);
 
-  // Every node that is connected or is remembered, sorted by namespace, group and id. A node with
-  // several streams is told by the newest. At most kMaxGoneNodes that are gone are remembered, the
-  // longest gone is forgotten first.
+  // Every node that is connected or is remembered, sorted by namespace, group and id. What several
+  // streams of a node tell is merged (node_status.h). At most kMaxGoneNodes that are gone are
+  // remembered, the longest gone is forgotten first.
   std::vector<NodeStatus> List() const SB_EXCLUDES(mu_);
 
   static constexpr size_t kMaxGoneNodes = 10000;

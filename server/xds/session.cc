@@ -38,28 +38,6 @@ std::vector<std::string> EndpointsOf(const Fragment& cluster) {
   return names;
 }
 
-// From the best to the worst.
-int Severity(NodeState state) {
-  switch (state) {
-    case NodeState::kGone:
-    case NodeState::kIdle:
-      return 0;
-    case NodeState::kSynced:
-      return 1;
-    case NodeState::kHeld:
-      return 2;
-    case NodeState::kPending:
-      return 3;
-    case NodeState::kWarming:
-      return 4;
-    case NodeState::kStale:
-      return 5;
-    case NodeState::kNack:
-      return 6;
-  }
-  return 0;
-}
-
 }  // namespace
 
 absl::string_view VariantName(Variant variant) {
@@ -563,6 +541,7 @@ NodeStatus Session::Status(absl::Time now) const {
     status.client = client_->agent;
   }
   status.variant = std::string(VariantName(variant_));
+  status.of_one_type = !only_.empty();
   status.state = NodeState::kIdle;
   status.since = absl::InfinitePast();
   bool first = true;

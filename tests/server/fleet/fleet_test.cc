@@ -4,6 +4,8 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -50,6 +52,64 @@ TEST_CASE("a connected node is told by its newest stream, as it is now", "[fleet
   CHECK(fleet.List()[0].revision == Revision{2});
   second->status.revision = Revision{3};
   CHECK(fleet.List()[0].revision == Revision{3});
+}
+
+NodeTypeStatus Type(const std::string& type, NodeState state, int64_t revision,
+                    std::vector<std::string> refused = {}) {
+  NodeTypeStatus status;
+  status.type = type;
+  status.state = state;
+  status.revision = Revision{revision};
+  status.detail = std::string(NodeStateName(state));
+  status.refused = std::move(refused);
+  return status;
+}
+
+std::shared_ptr<Source> OfOneType(NodeTypeStatus type) {
+  auto source = std::make_shared<Source>("a", type.revision.number);
+  source->status.of_one_type = true;
+  source->status.state = type.state;
+  source->status.types = {std::move(type)};
+  return source;
+}
+
+TEST_CASE("a node with a stream for each type is told by all of them (XDS C12)", "[fleet]") {
+  testing::FakeClock clock;
+  Fleet fleet(&clock);
+  const auto clusters = OfOneType(Type("cluster", NodeState::kNack, 7, {"bad"}));
+  const auto some = OfOneType(Type("endpoints", NodeState::kPending, 6));
+  const auto more = OfOneType(Type("endpoints", NodeState::kSynced, 8));
+  const auto none = OfOneType(Type("route", NodeState::kIdle, 0));
+  for (const auto& source : {clusters, some, more, none}) fleet.Connect("a", source);
+  REQUIRE(fleet.List().size() == 1);
+  const NodeStatus node = fleet.List()[0];
+  CHECK(node.state == NodeState::kNack);
+  CHECK(node.detail == "NACK");
+  CHECK(node.revision == Revision{6});
+  REQUIRE(node.types.size() == 3);
+  for (const NodeTypeStatus& type : node.types) {
+    if (type.type == "cluster") CHECK(type.refused == std::vector<std::string>{"bad"});
+    if (type.type == "endpoints") {
+      CHECK(type.state == NodeState::kPending);
+      CHECK(type.revision == Revision{6});
+    }
+    if (type.type == "route") CHECK(type.state == NodeState::kIdle);
+  }
+}
+
+TEST_CASE("an older stream for all types says nothing beside a newer one", "[fleet]") {
+  testing::FakeClock clock;
+  Fleet fleet(&clock);
+  const auto dead = std::make_shared<Source>("a", 3);
+  dead->status.types = {Type("cluster", NodeState::kStale, 3)};
+  const auto newest = std::make_shared<Source>("a", 9);
+  newest->status.types = {Type("cluster", NodeState::kSynced, 9)};
+  fleet.Connect("a", dead);
+  fleet.Connect("a", newest);
+  const NodeStatus node = fleet.List().at(0);
+  CHECK(node.state == NodeState::kSynced);
+  CHECK(node.revision == Revision{9});
+  CHECK(node.types.size() == 1);
 }
 
 TEST_CASE("a node is gone when its last stream is", "[fleet]") {

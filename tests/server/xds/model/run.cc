@@ -113,7 +113,10 @@ class Player {
     scene_.clock.Advance(absl::Seconds(1));
     auto next = std::make_unique<Server>(scene_.bodies, &scene_.clock);
     std::unique_ptr<Server> old = std::exchange(scene_.server, std::move(next));
-    if (loaded && old->snapshot() != nullptr) scene_.server->PublishAs(*old);
+    if (loaded && old->snapshot() != nullptr) {
+      scene_.server->PublishAs(*old);
+      scene_.server->LearnFrom(*old);
+    }
     for (const auto& client : clients_) {
       client->OnDaemonGone();
       client->connection().Pump();

@@ -37,8 +37,8 @@ struct Step {
     kAfresh,     // it asks without a nonce (XDS W4), or with one that nobody sent (XDS D7)
     kDeaf,       // it does not read any more, or does again
     kReconnect,  // its stream ends and another begins; with `how` & 1 it took in what had arrived
-    kRestart,    // another daemon on the same store, which remembers no node
-    kUnload,     // the same, and its store is not loaded until something is published
+    kRestart,    // another daemon on the same store, which knows what was refused
+    kUnload,     // one that knows no node, and is not loaded until something is published
     kRest,       // everybody answers everything and time passes, until nothing happens any more
   };
   Kind kind = Kind::kRest;
