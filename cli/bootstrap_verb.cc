@@ -44,7 +44,33 @@ Json FromAds() {
       {{"resource_api_version", "V3"}, {"initial_fetch_timeout", "0s"}, {"ads", Json::Object()}});
 }
 
-Json DiscoveryCluster(const ListenAddress& address) {
+Json FromFile(const std::string& path) { return Json::Object({{"filename", path}}); }
+
+// TLS to the daemon, which must be who its address says.
+Json TransportSocket(const EnvoyBootstrap& bootstrap, const std::string& host) {
+  const bool numeric = IsNumeric(host);
+  const Json name = Json::Object(
+      {{"san_type", numeric ? "IP_ADDRESS" : "DNS"}, {"matcher", Json::Object({{"exact", host}})}});
+  Json common =
+      Json::Object({{"alpn_protocols", Json::Array({Json("h2")})},
+                    {"validation_context",
+                     Json::Object({{"trusted_ca", FromFile(bootstrap.ca)},
+                                   {"match_typed_subject_alt_names", Json::Array({name})}})}});
+  if (!bootstrap.cert.empty()) {
+    common.Set("tls_certificates",
+               Json::Array({Json::Object({{"certificate_chain", FromFile(bootstrap.cert)},
+                                          {"private_key", FromFile(bootstrap.key)}})}));
+  }
+  Json context = Json::Object(
+      {{"@type",
+        "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"}});
+  if (!numeric) context.Set("sni", host);
+  context.Set("common_tls_context", std::move(common));
+  return Json::Object(
+      {{"name", "envoy.transport_sockets.tls"}, {"typed_config", std::move(context)}});
+}
+
+Json DiscoveryCluster(const EnvoyBootstrap& bootstrap, const ListenAddress& address) {
   Json cluster = Json::Object({{"name", kCluster},
                                {"type", IsNumeric(address.host) ? "STATIC" : "STRICT_DNS"},
                                {"connect_timeout", "1s"}});
@@ -65,6 +91,8 @@ Json DiscoveryCluster(const ListenAddress& address) {
             {{"http2_protocol_options", Json::Object({{"connection_keepalive", keepalive}})}})}});
   cluster.Set("typed_extension_protocol_options",
               Json::Object({{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions", http2}}));
+  if (!bootstrap.ca.empty())
+    cluster.Set("transport_socket", TransportSocket(bootstrap, address.host));
   return cluster;
 }
 
@@ -78,11 +106,19 @@ ExitCode Run(Context& context, const Arguments& arguments) {
   if (arguments.Has("delta") && arguments.Has("sotw")) {
     return Usage(context, "--delta and --sotw exclude each other", "leave both out for delta");
   }
-  if (!arguments.Has("plaintext")) {
-    return Usage(
-        context,
-        "a connection without TLS must be asked for, and this version has no TLS for discovery",
-        "add --plaintext, and keep the connection on loopback or a trusted network");
+  const std::string ca = arguments.ValueOr("tls-ca", "");
+  const std::string cert = arguments.ValueOr("tls-cert", "");
+  const std::string key = arguments.ValueOr("tls-key", "");
+  if (arguments.Has("plaintext") == !ca.empty()) {
+    return Usage(context,
+                 ca.empty() ? "a connection without TLS must be asked for"
+                            : "--plaintext and --tls-ca exclude each other",
+                 "--tls-ca FILE, with who signed the daemon's certificate; or --plaintext, on "
+                 "loopback or a trusted network");
+  }
+  if (cert.empty() != key.empty() || (ca.empty() && !cert.empty())) {
+    return Usage(context, "--tls-cert, --tls-key and --tls-ca belong together",
+                 "leave --tls-cert and --tls-key out where the daemon asks for no certificate");
   }
   const std::string node_id = arguments.ValueOr("node-id", "");
   if (node_id.empty())
@@ -96,7 +132,10 @@ ExitCode Run(Context& context, const Arguments& arguments) {
                           .group = group,
                           .xds = arguments.ValueOr("xds", kDefaultXds),
                           .variant = arguments.Has("sotw") ? EnvoyBootstrap::Variant::kSotw
-                                                           : EnvoyBootstrap::Variant::kDelta});
+                                                           : EnvoyBootstrap::Variant::kDelta,
+                          .ca = ca,
+                          .cert = cert,
+                          .key = key});
   if (!bootstrap.ok())
     return Usage(context, bootstrap.status().message(), "for example --xds 127.0.0.1:18000");
   const Format format = context.out->format();
@@ -126,7 +165,7 @@ absl::StatusOr<Json> MakeEnvoyBootstrap(const EnvoyBootstrap& bootstrap) {
        {"dynamic_resources",
         Json::Object({{"ads_config", ads}, {"cds_config", FromAds()}, {"lds_config", FromAds()}})},
        {"static_resources",
-        Json::Object({{"clusters", Json::Array({DiscoveryCluster(address)})}})}});
+        Json::Object({{"clusters", Json::Array({DiscoveryCluster(bootstrap, address)})}})}});
 }
 
 Verb BootstrapEnvoyVerb() {
@@ -148,6 +187,14 @@ Verb BootstrapEnvoyVerb() {
                      .help = "where discovery listens; 127.0.0.1:18000 unless given"},
                     {.name = "delta", .help = "incremental discovery; so unless --sotw is given"},
                     {.name = "sotw", .help = "state-of-the-world discovery"},
+                    {.name = "tls-ca",
+                     .value = "FILE",
+                     .help = "connect over TLS; who signed the daemon's certificate, which must be "
+                             "for the host of --xds"},
+                    {.name = "tls-cert",
+                     .value = "FILE",
+                     .help = "the proxy's own certificate, where the daemon asks for one"},
+                    {.name = "tls-key", .value = "FILE", .help = "its private key"},
                     {.name = "plaintext", .help = "connect without TLS"}},
           .run = Run};
 }

@@ -20,10 +20,13 @@ struct EnvoyBootstrap {
   std::string group;  // becomes node.cluster
   std::string xds;    // HOST:PORT of discovery
   Variant variant = Variant::kDelta;
+  // TLS, with files in PEM form that the proxy reads when it starts. "": plaintext.
+  std::string ca;    // who signed the daemon's certificate, which is for `xds`'s host
+  std::string cert;  // the proxy's own certificate and its key; both or none
+  std::string key;
 };
 
-// An envoy.config.bootstrap.v3.Bootstrap as proto3 JSON: everything over one ADS stream in
-// plaintext.
+// An envoy.config.bootstrap.v3.Bootstrap as proto3 JSON: everything over one ADS stream.
 //   kInvalidArgument  `xds` is not HOST:PORT
 absl::StatusOr<Json> MakeEnvoyBootstrap(const EnvoyBootstrap& bootstrap);
 

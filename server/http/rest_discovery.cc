@@ -11,6 +11,7 @@
 #include "server/descriptors/json.h"
 #include "server/descriptors/kinds.h"
 #include "server/snapshot/restricted_version.h"
+#include "server/types/xdstp.h"
 #include "server/xds/limits.h"
 #include "server/xds/services.h"
 #include "storage/model/resource.h"
@@ -123,7 +124,7 @@ absl::StatusOr<Wanted> ReadNames(const Request& request, const ResourceType& typ
     if (name == "*") {
       wanted.all = true;
     } else {
-      names.insert(name);
+      names.insert(NormalizedName(name));
     }
   }
   wanted.names.assign(names.begin(), names.end());

@@ -101,7 +101,10 @@ TEST_CASE("the bootstrap is a message that Envoy's API knows") {
   for (const auto& args : std::vector<std::vector<std::string>>{
            {"--node-id", "a", "--plaintext", "-o", "json"},
            {"--node-id", "a: {b}", "--plaintext", "-o", "json", "--sotw", "--xds", "[::1]:1"},
-           {"--node-id", "a", "--plaintext", "-o", "json", "--xds", "xds.example:18000"}}) {
+           {"--node-id", "a", "--plaintext", "-o", "json", "--xds", "xds.example:18000"},
+           {"--node-id", "a", "-o", "json", "--tls-ca", "ca.pem"},
+           {"--node-id", "a", "-o", "json", "--xds", "xds.example:1", "--tls-ca", "ca.pem",
+            "--tls-cert", "cert.pem", "--tls-key", "key.pem"}}) {
     const Result result = Run(args);
     REQUIRE(result.code == ExitCode::kDone);
     google::protobuf::Struct json;
@@ -129,6 +132,37 @@ TEST_CASE("variant, group and address end where they belong") {
              Catch::StartsWith("node:\n  id: \"1.10\"\n"));
 }
 
+TEST_CASE("over TLS the daemon must be who its address says, and gets the proxy's certificate") {
+  const std::string named = Run({"--node-id", "a", "--xds", "xds.example:7", "--tls-ca", "ca.pem",
+                                 "--tls-cert", "cert.pem", "--tls-key", "key.pem"})
+                                .out;
+  CHECK_THAT(named, Catch::EndsWith(R"(      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          sni: xds.example
+          common_tls_context:
+            alpn_protocols:
+              - h2
+            validation_context:
+              trusted_ca:
+                filename: ca.pem
+              match_typed_subject_alt_names:
+                - san_type: DNS
+                  matcher:
+                    exact: xds.example
+            tls_certificates:
+              - certificate_chain:
+                  filename: cert.pem
+                private_key:
+                  filename: key.pem
+)"));
+  const std::string numeric = Run({"--node-id", "a", "--tls-ca", "ca.pem"}).out;
+  CHECK_THAT(numeric, Catch::Contains("san_type: IP_ADDRESS\n") &&
+                          Catch::Contains("exact: \"127.0.0.1\"\n") && !Catch::Contains("sni") &&
+                          !Catch::Contains("tls_certificates"));
+}
+
 TEST_CASE("a bootstrap that could not work is refused as usage, with what to write") {
   const Result tls = Run({"--node-id", "a"});
   CHECK(tls.code == ExitCode::kUsage);
@@ -143,7 +177,11 @@ TEST_CASE("a bootstrap that could not work is refused as usage, with what to wri
            {"--plaintext", "--node-id", "a", "--xds", ":1"},
            {"--plaintext", "--node-id", "a", "--xds", "h:0"},
            {"--plaintext", "--node-id", "a", "--xds", "::1:1"},
-           {"--plaintext", "--node-id", "a", "--xds", "h:65536"}}) {
+           {"--plaintext", "--node-id", "a", "--xds", "h:65536"},
+           {"--plaintext", "--node-id", "a", "--tls-ca", "ca.pem"},
+           {"--plaintext", "--node-id", "a", "--tls-cert", "c.pem", "--tls-key", "k.pem"},
+           {"--node-id", "a", "--tls-ca", "ca.pem", "--tls-cert", "c.pem"},
+           {"--node-id", "a", "--tls-ca", "ca.pem", "--tls-key", "k.pem"}}) {
     const Result result = Run(args);
     CHECK(result.code == ExitCode::kUsage);
     CHECK(result.out == "");

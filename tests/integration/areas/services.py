@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 
-from areas.traffic import agree
+from areas.traffic import agree, wait_synced
 from harness import (TYPE, Daemon, Envoy, Traffic, cluster, endpoints, expect, free_port, http, route, wait_for)
 
 XDS = "signalbox"  # the bootstrap's cluster that leads to the daemon
@@ -285,6 +285,29 @@ def test_tls(t):
     traffic.stop()
     expiry = daemon.metrics().get('signalbox_tls_cert_expiry_timestamp_seconds{name="xds"}', 0)
     expect(expiry > 0, "the certificate's expiry is not in the metrics")
+
+
+def test_tls_bootstrap(t):
+    """an Envoy that starts with what `bootstrap envoy` prints for TLS is served, and one with another authority is not"""
+    servers, clients = (Certificates(t, name) for name in ("servers", "clients"))
+    folder = os.path.join(t.folder, "tls")
+    os.makedirs(folder)
+    install(servers.issue("server"), folder)
+    daemon = t.daemon(arguments=tls_arguments(folder, clients.ca))
+
+    def envoy(name, trusted):
+        own = clients.issue(name)
+        printed = t.cli("bootstrap", "envoy", "--node-id", name, "--xds", daemon.xds, "--tls-ca", trusted,
+                        "--tls-cert", own[0], "--tls-key", own[1]).stdout
+        return Envoy(t, daemon, None, name, bootstrap_text=printed)
+    stranger = envoy("stranger", clients.ca)
+    daemon.apply(cluster("blue"), endpoints("blue", free_port()))
+    served = envoy("served", servers.ca)
+    wait_synced(daemon, "served")
+    expect(served.clusters() == ["blue"], "the cluster is there: %s" % served.clusters())
+    wait_for(lambda: stranger.stats("cluster.signalbox.ssl.fail_verify")["cluster.signalbox.ssl.fail_verify_error"] > 0,
+             lambda: "the certificate is not trusted: %s" % stranger.stats("cluster.signalbox.ssl"))
+    expect("stranger" not in daemon.nodes(), "the stranger is connected")
 
 
 def test_tls_files(t):

@@ -113,6 +113,14 @@ TEST_CASE("a version is of the names that were asked for", "[rest][D10]") {
   CHECK(NamesIn(server.Post("endpoints", current), "cluster_name") == "amissing");
 }
 
+TEST_CASE("a name of the form xdstp:// is found in any of its spellings (XDS X1)", "[rest]") {
+  Server server;
+  server.Publish({{"cluster", "xdstp://a/envoy.config.cluster.v3.Cluster/c?a=1&b=2", "1", {}}});
+  const auto answer = server.Post(
+      "clusters", R"("resource_names":["xdstp://a/envoy.config.cluster.v3.Cluster/c?b=2&a=1"])");
+  CHECK(NamesIn(answer) == "xdstp://a/envoy.config.cluster.v3.Cluster/c?a=1&b=2");
+}
+
 TEST_CASE("without names only listeners and clusters mean all", "[rest][W7]") {
   Server server;
   server.Publish({{"cluster", "a", "1", {}},
