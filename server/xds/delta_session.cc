@@ -88,6 +88,12 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
     return absl::ResourceExhaustedError(
         absl::StrCat("more than ", limits::kMaxNamesPerType, " names of ", type.short_name()));
   }
+  size_t name_bytes = 0;
+  for (const std::string& name : names) name_bytes += name.size();
+  if (name_bytes > limits::kMaxNameBytesPerType) {
+    return absl::ResourceExhaustedError(absl::StrCat("more than ", limits::kMaxNameBytesPerType,
+                                                     " bytes of names of ", type.short_name()));
+  }
   subscription.SetInterest(wildcard, context().names->Intern({names.begin(), names.end()}), resend);
   if (!first) return absl::OkStatus();
 

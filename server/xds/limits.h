@@ -15,6 +15,10 @@ inline constexpr size_t kMaxRequestBytes = size_t{64} << 20;
 // client is told. Beyond it the stream ends with RESOURCE_EXHAUSTED.
 inline constexpr size_t kMaxNamesPerType = 500000;
 
+// The bytes of those names, which a delta stream adds up over its requests: as much as one request
+// could bring. Beyond it the stream ends with RESOURCE_EXHAUSTED.
+inline constexpr size_t kMaxNameBytesPerType = kMaxRequestBytes;
+
 // A name, a nonce or a version that a client sends; none of ours is longer. Beyond it the stream
 // ends with INVALID_ARGUMENT.
 inline constexpr size_t kMaxTokenBytes = 4096;

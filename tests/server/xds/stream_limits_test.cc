@@ -72,6 +72,25 @@ TEST_CASE("more names than any client has end the stream", "[stream][limits]") {
   }
 }
 
+TEST_CASE("long names that add up to too much end a delta stream", "[stream][limits]") {
+  FakeClock clock;
+  Server server(&Bodies(), &clock);
+  server.Publish({});
+  Peer peer(&server, Variant::kDelta);
+  const std::string rest(limits::kMaxTokenBytes - 8, 'x');
+  const size_t half = limits::kMaxNameBytesPerType / limits::kMaxTokenBytes / 2;
+  for (size_t request = 0; request < 3; ++request) {
+    CHECK_FALSE(peer.wire.finished.has_value());
+    std::vector<std::string> names;
+    for (size_t i = 0; i < half; ++i)
+      names.push_back(absl::StrCat(absl::Dec(request * half + i, absl::kZeroPad8), rest));
+    peer.Ask("endpoints", names);
+  }
+  REQUIRE(peer.wire.finished.has_value());
+  CHECK(*peer.wire.finished ==
+        absl::ResourceExhaustedError("more than 67108864 bytes of names of endpoints"));
+}
+
 TEST_CASE("a stream that says nothing ends after a while", "[stream][limits]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
