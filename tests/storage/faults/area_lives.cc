@@ -36,6 +36,10 @@ ChangeSet Numbered(const std::string& name, int i) {
   return changes;
 }
 
+Quarantine Refused(const std::string& name) {
+  return {.type = "cluster", .name = name, .version = "1", .error = "it is bad"};
+}
+
 Ledger LiveConfig(const Stores& stores, const std::string& name) {
   Ledger ledger;
   ResourceStore& store = *stores.resources;
@@ -51,7 +55,11 @@ Ledger LiveConfig(const Stores& stores, const std::string& name) {
       SB_CHECK(ledger[what] == Told::kUnknown || ledger[what] == answer);
       ledger[what] = answer;
     }
-    if (i == 1) continue;
+    if (i == 1) {
+      const NodeQuarantines node = {name, "envoy", "default", {Refused("a"), Refused("b")}};
+      ledger["quarantines"] = ToldBy(store.WriteQuarantines({&node, 1}).status());
+      continue;
+    }
     const auto appended =
         store.AppendControl({.kind = "token", .subject = absl::StrCat(name, "-", i)},
                             {.principal = "alice", .action = name});
@@ -70,8 +78,10 @@ Facts FoundConfig(const Stores& stores, const std::string& name) {
   SB_CHECK(static_cast<int64_t>(changes->size()) == head->head.revision.number);
   const auto outbox = store.ReadOutbox({}, 1000);
   SB_CHECK(outbox.ok());
-  const auto entries = store.ControlSince(0);
+  auto entries = store.ControlSince(0);
   SB_CHECK(entries.ok());
+  // What proxies refuse is nobody's act.
+  std::erase_if(*entries, [](const ControlEntry& entry) { return entry.kind == "quarantines"; });
   // One event for each revision and each entry, without gaps.
   SB_CHECK(outbox->size() == changes->size() + entries->size());
   for (size_t i = 0; i < outbox->size(); ++i) {
@@ -86,6 +96,13 @@ Facts FoundConfig(const Stores& stores, const std::string& name) {
     for (const ControlEntry& entry : *entries) {
       if (entry.subject == absl::StrCat(name, "-", i)) facts.insert(absl::StrCat("entry ", i));
     }
+  }
+  const auto quarantines = store.QuarantinesSince(0);
+  SB_CHECK(quarantines.ok());
+  for (const QuarantinePage::Node& node : quarantines->nodes) {
+    if (node.is.node != name) continue;
+    SB_CHECK((node.is.quarantines == std::vector{Refused("a"), Refused("b")}));
+    facts.insert("quarantines");
   }
   return facts;
 }
