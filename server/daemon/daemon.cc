@@ -187,7 +187,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const options::Settings& s
 
   p.quarantines.emplace(&p.memories, &*p.builder);
   p.quarantine_keeper.emplace(
-      p.store, &*p.quarantines,
+      p.store, &*p.quarantines, [&p](const Head& head) { return p.publisher->Follows(head); },
       ReportOf("what nodes refused", "it is sent to them once more after a restart"));
   SB_RETURN_IF_ERROR(p.quarantine_keeper->Start());
 

@@ -19,8 +19,9 @@ constexpr absl::Duration kPause = absl::Seconds(1);
 
 }  // namespace
 
-QuarantineKeeper::QuarantineKeeper(ResourceStore* store, QuarantineBook* book, Report report)
-    : store_(store), book_(book), report_(std::move(report)) {}
+QuarantineKeeper::QuarantineKeeper(ResourceStore* store, QuarantineBook* book, Served served,
+                                   Report report)
+    : store_(store), book_(book), served_(std::move(served)), report_(std::move(report)) {}
 
 QuarantineKeeper::~QuarantineKeeper() {
   {
@@ -33,7 +34,7 @@ QuarantineKeeper::~QuarantineKeeper() {
 }
 
 absl::Status QuarantineKeeper::Start() {
-  SB_RETURN_IF_ERROR(LearnNews());
+  SB_RETURN_IF_ERROR(Keep());
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -51,14 +52,22 @@ void QuarantineKeeper::Pause() {
 void QuarantineKeeper::Run() {
   while (!Stopping()) {
     book_->WaitForChange(kPause);
-    absl::Status status = WriteChanged();
-    if (status.ok()) status = LearnNews();
+    const absl::Status status = Keep();
     if (absl::IsCancelled(status)) return;
     Note(status);
     if (!status.ok()) Pause();
   }
   // What came while it stopped.
-  Note(WriteChanged());
+  Note(Keep());
+}
+
+absl::Status QuarantineKeeper::Keep() {
+  // The head as it is known, without a look at the database.
+  SB_ASSIGN_OR_RETURN(const Head head, store_->WaitForChange(seen_, absl::InfinitePast()));
+  if (!served_(head))
+    return absl::FailedPreconditionError("the database is not the one that is served");
+  SB_RETURN_IF_ERROR(LearnNews(head));
+  return WriteChanged();
 }
 
 void QuarantineKeeper::Note(const absl::Status& status) {
@@ -91,9 +100,7 @@ absl::Status QuarantineKeeper::WriteChanged() {
   }
 }
 
-absl::Status QuarantineKeeper::LearnNews() {
-  // The head as it is known, without a look at the database.
-  SB_ASSIGN_OR_RETURN(const Head head, store_->WaitForChange(seen_, absl::InfinitePast()));
+absl::Status QuarantineKeeper::LearnNews(const Head& head) {
   const bool same = head.store_id == seen_.store_id && head.epoch == seen_.epoch;
   if (same && head.control_seq <= seen_.control_seq) return absl::OkStatus();
   if (!same) seen_ = {};

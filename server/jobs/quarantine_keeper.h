@@ -42,9 +42,12 @@ class QuarantineKeeper {
   // Is told on the keeper's thread when writing begins to fail, fails otherwise, and works again
   // (an OK status).
   using Report = std::function<void(const absl::Status&)>;
+  // Whether a head is of the history that is served: another database is neither written nor read.
+  // Called on the keeper's thread.
+  using Served = std::function<bool(const Head&)>;
 
   // The pointers must outlive this object.
-  QuarantineKeeper(ResourceStore* store, QuarantineBook* book, Report report);
+  QuarantineKeeper(ResourceStore* store, QuarantineBook* book, Served served, Report report);
   // Writes what is left and ends the thread. The store must not be closed yet.
   ~QuarantineKeeper();
 
@@ -57,12 +60,15 @@ class QuarantineKeeper {
   bool Stopping() SB_EXCLUDES(mu_);
   // Waits a little or for the end.
   void Pause() SB_EXCLUDES(mu_);
+  // Writes what changed and learns what others wrote.
+  absl::Status Keep();
   absl::Status WriteChanged();
-  absl::Status LearnNews();
+  absl::Status LearnNews(const Head& head);
   void Note(const absl::Status& status);
 
   ResourceStore* const store_;
   QuarantineBook* const book_;
+  const Served served_;
   const Report report_;
 
   Mutex mu_;

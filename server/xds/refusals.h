@@ -78,6 +78,7 @@ class Refusals {
   // Nothing is refused or on trial any more. Returns what was refused, by name.
   std::vector<std::string> Clear();
 
+  bool changed() const { return !changed_.empty(); }
   // The names that were found guilty or are not refused any more since the last call, each with the
   // version of it that was refused before ("" for none).
   std::map<std::string, std::string> TakeChanged() { return std::exchange(changed_, {}); }

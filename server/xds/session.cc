@@ -440,6 +440,7 @@ std::vector<RefusalChange> Session::TakeRefusalChanges() {
   std::vector<RefusalChange> changes;
   for (const TypeState& state : types_) {
     Refusals& refusals = state.subscription->refusals();
+    if (!refusals.changed()) continue;
     for (auto& [name, before] : refusals.TakeChanged()) {
       RefusalChange change{std::string(state.subscription->type().short_name()), name, before, {}};
       const auto refused = refusals.refused().find(name);

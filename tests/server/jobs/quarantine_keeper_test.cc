@@ -1,5 +1,6 @@
 #include "server/jobs/quarantine_keeper.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <map>
@@ -102,6 +103,8 @@ class Reports {
   std::optional<absl::Status> last_ SB_GUARDED_BY(mu_);
 };
 
+bool Always(const Head&) { return true; }
+
 std::vector<NodeQuarantines> Stored(ResourceStore& store) {
   std::vector<NodeQuarantines> stored;
   int64_t after = 0;
@@ -125,7 +128,7 @@ TEST_CASE("what the store has is learned at the start, however much", "[quaranti
   REQUIRE(store->WriteQuarantines({{Node("last", {Refused("b")})}}).ok());
   Book book;
   Reports reports;
-  QuarantineKeeper keeper(store.get(), &book, reports.Report());
+  QuarantineKeeper keeper(store.get(), &book, Always, reports.Report());
   REQUIRE(keeper.Start().ok());
   CHECK(book.Learned().size() == limits::kMaxQuarantineBatch + 1);
   CHECK(book.Learned()["last"] == Node("last", {Refused("b")}));
@@ -139,7 +142,7 @@ TEST_CASE("changes are written, also at the very end, and one's own are no news"
   Reports reports;
   Head before = *store->ReadHead();
   {
-    QuarantineKeeper keeper(store.get(), &book, reports.Report());
+    QuarantineKeeper keeper(store.get(), &book, Always, reports.Report());
     REQUIRE(keeper.Start().ok());
     book.Change(Node("n1", {Refused("a")}));
     while (before.control_seq == 0) before = *store->WaitForChange(before, absl::InfiniteFuture());
@@ -158,7 +161,7 @@ TEST_CASE("what cannot be written is written later", "[quarantine_keeper]") {
   const std::unique_ptr<ResourceStore> store = fixture.Open();
   Book book;
   Reports reports;
-  QuarantineKeeper keeper(store.get(), &book, reports.Report());
+  QuarantineKeeper keeper(store.get(), &book, Always, reports.Report());
   REQUIRE(keeper.Start().ok());
   fixture.Execute("ALTER TABLE quarantine RENAME TO elsewhere");
   book.Change(Node("n1", {Refused("a")}));
@@ -166,6 +169,28 @@ TEST_CASE("what cannot be written is written later", "[quarantine_keeper]") {
   fixture.Execute("ALTER TABLE elsewhere RENAME TO quarantine");
   reports.WaitFor(true);
   CHECK(Stored(*store) == std::vector{Node("n1", {Refused("a")})});
+}
+
+TEST_CASE("a database that is not served is neither written nor read", "[quarantine_keeper]") {
+  testing::SqliteMemoryFixture fixture;
+  const std::unique_ptr<ResourceStore> store = fixture.Open();
+  Book book;
+  Reports reports;
+  std::atomic<bool> served = true;
+  QuarantineKeeper keeper(
+      store.get(), &book, [&](const Head&) { return served.load(); }, reports.Report());
+  REQUIRE(keeper.Start().ok());
+  served = false;
+  const std::vector<NodeQuarantines> others = {Node("n2", {Refused("b")})};
+  REQUIRE(store->WriteQuarantines(others).ok());
+  book.Change(Node("n1", {Refused("a")}));
+  reports.WaitFor(false);
+  CHECK(Stored(*store) == others);
+  CHECK(book.Learned().empty());
+  served = true;
+  reports.WaitFor(true);
+  CHECK(Stored(*store).size() == 2);
+  CHECK(book.Learned().contains("n2"));
 }
 
 TEST_CASE("a node that no store takes does not hold up the others", "[quarantine_keeper]") {
@@ -178,7 +203,7 @@ TEST_CASE("a node that no store takes does not hold up the others", "[quarantine
   book.Change(Node(std::string(limits::kMaxNameBytes + 1, 'n'), {Refused("a")}));
   book.Change(Node("n1", {odd}));
   {
-    QuarantineKeeper keeper(store.get(), &book, reports.Report());
+    QuarantineKeeper keeper(store.get(), &book, Always, reports.Report());
     REQUIRE(keeper.Start().ok());
   }
   const std::vector<NodeQuarantines> stored = Stored(*store);
