@@ -20,6 +20,7 @@
 #include "server/descriptors/json.h"
 #include "server/descriptors/key_material.h"
 #include "server/descriptors/kinds.h"
+#include "server/types/settings.h"
 #include "storage/errors.h"
 #include "storage/limits.h"
 #include "storage/model/resource.h"
@@ -144,6 +145,10 @@ class Reader {
       }
     }
     if (type == nullptr) return absl::OkStatus();
+    std::vector<SettingError> wrong;
+    ReadSettings(type->name, upsert.record.annotations, &wrong);
+    for (SettingError& error : wrong)
+      Fault(absl::StrCat(at, ".annotations.", error.annotation), std::move(error.description));
     SB_RETURN_IF_ERROR(ReadSpec(absl::StrCat(at, ".spec"), *type, resource, &upsert.record.body));
     if (violations_.size() == before) change_.changes.upserts.push_back(std::move(upsert));
     return absl::OkStatus();

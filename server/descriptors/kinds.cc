@@ -13,6 +13,7 @@ constexpr Kind kKinds[] = {
     {"runtime", "envoy.service.runtime.v3.Runtime", "name"},
     {"scoped-route", "envoy.config.route.v3.ScopedRouteConfiguration", "name"},
     {"secret", "envoy.extensions.transport_sockets.tls.v3.Secret", "name", true},
+    {"virtual-host", "envoy.config.route.v3.VirtualHost", "name"},
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace signalbox {
 namespace {
 
@@ -29,43 +31,52 @@ size_t VarintSize(uint64_t value) {
   return size;
 }
 
-void AppendHeader(int number, size_t length, std::string* out) {
-  AppendVarint(static_cast<uint64_t>(number) << 3 | 2, out);
-  AppendVarint(length, out);
-}
-
 // Of a field with a number below 16.
 size_t FieldSize(size_t length) { return 1 + VarintSize(length) + length; }
 
 }  // namespace
 
+void AppendFieldHead(int number, size_t length, std::string* out) {
+  AppendVarint(static_cast<uint64_t>(number) << 3 | 2, out);
+  AppendVarint(length, out);
+}
+
 void AppendField(int number, absl::string_view value, std::string* out) {
-  AppendHeader(number, value.size(), out);
+  AppendFieldHead(number, value.size(), out);
   out->append(value.data(), value.size());
 }
 
-std::string VersionOf(const Digest& body_hash) { return body_hash.Hex().substr(0, 32); }
+std::string VersionOf(const Digest& body_hash, const ResourceSettings& settings) {
+  const std::string body = body_hash.Hex();
+  if (settings == ResourceSettings()) return body.substr(0, 32);
+  return Sha256(absl::StrCat(body, " on-demand=", settings.on_demand ? 1 : 0,
+                             " ttl=", absl::ToInt64Nanoseconds(settings.ttl)))
+      .Hex()
+      .substr(0, 32);
+}
 
 Fragment::Fragment(absl::string_view type_url, absl::string_view name, absl::string_view body,
                    const Digest& body_hash, ResourceReferences references,
-                   const Digest& record_hash)
+                   const Digest& record_hash, const ResourceSettings& settings)
     : name_(name),
-      version_(VersionOf(body_hash)),
+      version_(VersionOf(body_hash, settings)),
       record_hash_(record_hash),
       references_(std::move(references)),
+      settings_(settings),
       identity_(Hasher().Add(name_).Add(version_).Finish().Prefix()) {
   const size_t any_size = FieldSize(type_url.size()) + (body.empty() ? 0 : FieldSize(body.size()));
   const size_t resource_size =
       FieldSize(version_.size()) + FieldSize(name_.size()) + FieldSize(any_size);
   encoded_.reserve(FieldSize(resource_size));
-  AppendHeader(kDiscoveryResourcesField, resource_size, &encoded_);
+  AppendFieldHead(kDiscoveryResourcesField, resource_size, &encoded_);
+  resource_offset_ = encoded_.size();
   AppendField(kResourceNameField, name_, &encoded_);
   AppendField(kResourceVersionField, version_, &encoded_);
   sotw_offset_ = encoded_.size();
   static_assert(kResourceResourceField == kDiscoveryResourcesField);
-  AppendHeader(kResourceResourceField, any_size, &encoded_);
+  AppendFieldHead(kResourceResourceField, any_size, &encoded_);
   AppendField(kAnyTypeUrlField, type_url, &encoded_);
-  if (!body.empty()) AppendHeader(kAnyValueField, body.size(), &encoded_);
+  if (!body.empty()) AppendFieldHead(kAnyValueField, body.size(), &encoded_);
   body_offset_ = encoded_.size();
   encoded_.append(body.data(), body.size());
 }

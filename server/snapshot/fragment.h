@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "base/hash.h"
 #include "server/types/references.h"
+#include "server/types/settings.h"
 
 namespace signalbox {
 
@@ -27,11 +28,12 @@ struct Slice {
 // tail of the delta form: one copy of the bytes serves both.
 class Fragment {
  public:
-  // `body` is the message as stored, byte for byte; `body_hash` its SHA-256, of which the version
-  // is made, so that it is the same on every instance and after every restart (XDS D10).
-  // `record_hash` is that of a record with this body.
+  // `body` is the message as stored, byte for byte; `body_hash` its SHA-256, of which, and of
+  // `settings`, the version is made, so that it is the same on every instance and after every
+  // restart (XDS D10). `record_hash` is that of a record with this body.
   Fragment(absl::string_view type_url, absl::string_view name, absl::string_view body,
-           const Digest& body_hash, ResourceReferences references, const Digest& record_hash = {});
+           const Digest& body_hash, ResourceReferences references, const Digest& record_hash = {},
+           const ResourceSettings& settings = {});
   Fragment(const Fragment&) = delete;
   Fragment& operator=(const Fragment&) = delete;
 
@@ -45,6 +47,7 @@ class Fragment {
   bool RefersTo(const Reference& reference) const {
     return std::binary_search(references_.names.begin(), references_.names.end(), reference);
   }
+  const ResourceSettings& settings() const { return settings_; }
   // Of name and version; what set hashes are sums of.
   absl::uint128 identity() const { return identity_; }
   // The message as stored.
@@ -52,6 +55,10 @@ class Fragment {
 
   // Field 2 of a DeltaDiscoveryResponse, tag and length included.
   absl::string_view delta_form() const { return encoded_; }
+  // The same Resource without tag and length, so that fields can be put before it.
+  absl::string_view resource_form() const {
+    return absl::string_view(encoded_).substr(resource_offset_);
+  }
   // Field 2 of a DiscoveryResponse, tag and length included.
   absl::string_view sotw_form() const { return absl::string_view(encoded_).substr(sotw_offset_); }
 
@@ -60,18 +67,22 @@ class Fragment {
   const std::string version_;
   const Digest record_hash_;
   const ResourceReferences references_;
+  const ResourceSettings settings_;
   const absl::uint128 identity_;
   std::string encoded_;
+  size_t resource_offset_ = 0;
   size_t sotw_offset_ = 0;
   size_t body_offset_ = 0;
 };
 
 using FragmentPtr = std::shared_ptr<const Fragment>;
 
-// The version of a body with this hash.
-std::string VersionOf(const Digest& body_hash);
+// The version of a body with this hash that is served so.
+std::string VersionOf(const Digest& body_hash, const ResourceSettings& settings);
 
 // Protobuf wire encoding of one length-delimited field, for the few that are written by hand.
 void AppendField(int number, absl::string_view value, std::string* out);
+// Tag and length of such a field, whose value follows.
+void AppendFieldHead(int number, size_t length, std::string* out);
 
 }  // namespace signalbox

@@ -15,8 +15,8 @@ namespace signalbox {
 namespace {
 
 // Types whose resources name others that must be there, and types of those that are named.
-constexpr absl::string_view kNaming[] = {"listener", "extension-config", "scoped-route", "route",
-                                         "cluster"};
+constexpr absl::string_view kNaming[] = {"listener", "extension-config", "scoped-route",
+                                         "route",    "virtual-host",     "cluster"};
 constexpr absl::string_view kNamed[] = {"route", "cluster"};
 
 // More are not told: a change can leave all that there is without its cluster.

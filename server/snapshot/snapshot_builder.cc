@@ -9,6 +9,8 @@
 #include "base/error_details.h"
 #include "base/status_macros.h"
 #include "server/snapshot/missing_references.h"
+#include "server/types/settings.h"
+#include "server/types/virtual_host.h"
 #include "server/types/xdstp.h"
 
 namespace signalbox {
@@ -24,6 +26,16 @@ bool IsFor(const NodeGroupName& group, const ResourceKey& key, const Record& rec
 // Under its key, so that whoever asked can say where it came from.
 absl::Status AtResource(const ResourceKey& key, const absl::Status& status) {
   return InvalidFields({{"", std::string(status.message()), key.ToString()}});
+}
+
+// What was written before a setting was known has no effect.
+ResourceSettings SettingsOf(const ResourceKey& key, const Record& record) {
+  return ReadSettings(key.type, record.annotations, nullptr);
+}
+
+bool IsOf(const Fragment& fragment, const Resource& resource) {
+  return fragment.version() ==
+         VersionOf(resource.body_hash, SettingsOf(resource.key, *resource.record));
 }
 
 }  // namespace
@@ -49,12 +61,16 @@ absl::StatusOr<FragmentPtr> SnapshotBuilder::MakeFragment(const ResourceType& ty
                                "proxies ask for it by the name \"", normalized,
                                "\": context parameters sorted, no directives; name it so")));
   }
+  if (type.short_name() == "virtual-host") {
+    if (std::string wrong = WrongVirtualHostName(key.name); !wrong.empty())
+      return AtResource(key, absl::InvalidArgumentError(wrong));
+  }
   absl::StatusOr<ResourceReferences> references =
       references_->Of(type, key.name, resource.record->body);
   if (!references.ok()) return AtResource(key, references.status());
   return std::make_shared<const Fragment>(type.type_url(), key.name, resource.record->body,
                                           resource.body_hash, *std::move(references),
-                                          resource.record_hash);
+                                          resource.record_hash, SettingsOf(key, *resource.record));
 }
 
 absl::StatusOr<FragmentPtr> SnapshotBuilder::FragmentOf(const Resource& resource) const {
@@ -71,7 +87,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Build(const NodeGroupName& group,
     if (!IsFor(group, resource.key, *resource.record)) continue;
     const FragmentPtr* known =
         previous == nullptr ? nullptr : previous->types[type->index()]->FindPtr(resource.key.name);
-    if (known != nullptr && (*known)->version() == VersionOf(resource.body_hash)) {
+    if (known != nullptr && IsOf(**known, resource)) {
       fragments[type->index()].push_back(*known);
       continue;
     }
@@ -106,7 +122,7 @@ absl::StatusOr<SnapshotPtr> SnapshotBuilder::Advance(
       edit = nullptr;
       if (!IsFor(base.group, resource.key, *resource.record)) continue;
       const FragmentPtr* known = base.types[type->index()]->FindPtr(resource.key.name);
-      if (known != nullptr && (*known)->version() == VersionOf(resource.body_hash)) {
+      if (known != nullptr && IsOf(**known, resource)) {
         edit = *known;
         continue;
       }

@@ -51,7 +51,8 @@ constexpr Row kTable[] = {
     {"envoy.config.route.v3.WeightedCluster.ClusterWeight", "name", "cluster"},
     {"envoy.config.route.v3.WeightedCluster.ClusterWeight", "cluster_header", kOpaque},
     {"envoy.config.route.v3.ClusterSpecifierPlugin", "", kOpaque},
-    {"envoy.config.route.v3.Vhds", "", kOpaque},
+    // By name what comes from here (AddRouteReferences).
+    {"envoy.config.route.v3.Vhds", "", kOpaque, "config_source"},
     {"envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig", "default_cluster", "cluster"},
     {"envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction", "cluster", "cluster"},
     {"envoy.extensions.router.cluster_specifiers.priority_group.v3.ClusterWeight", "cluster_name",
@@ -319,10 +320,11 @@ ResourceReferences References::Of(const ResourceType& type, const Message& messa
   type.AddOwnReferences(message, &found.names);
 
   std::vector<Reference>& names = found.names;
-  names.erase(
-      std::remove_if(names.begin(), names.end(),
-                     [&](const Reference& reference) { return types_.count(reference.type) == 0; }),
-      names.end());
+  names.erase(std::remove_if(names.begin(), names.end(),
+                             [&](const Reference& reference) {
+                               return reference.type != kAlias && types_.count(reference.type) == 0;
+                             }),
+              names.end());
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return found;

@@ -13,7 +13,7 @@ namespace signalbox {
 
 // What a resource names of others.
 struct ResourceReferences {
-  std::vector<Reference> names;  // sorted, unique
+  std::vector<Reference> names;  // sorted, unique; its own aliases too, as kAlias
   // It may use clusters that it does not name here: by a request's header, a script, a plug-in,
   // configuration that it fetches elsewhere, or an extension whose message is not known.
   bool opaque = false;

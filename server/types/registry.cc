@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "server/descriptors/kinds.h"
 #include "server/types/cluster.h"
+#include "server/types/virtual_host.h"
 
 namespace signalbox {
 namespace {
@@ -19,6 +20,7 @@ constexpr absl::string_view kOfExtensions[] = {"secret", "cluster", "extension-c
 constexpr absl::string_view kOfListeners[] = {"secret", "cluster", "extension-config", "route"};
 constexpr absl::string_view kOfScopedRoutes[] = {"secret", "cluster", "extension-config", "route"};
 constexpr absl::string_view kOfRoutes[] = {"secret", "cluster", "extension-config"};
+constexpr absl::string_view kOfVirtualHosts[] = {"secret", "cluster", "extension-config"};
 
 // In push order (XDS O1): what others refer to goes before them.
 constexpr Row kTypes[] = {
@@ -43,7 +45,14 @@ constexpr Row kTypes[] = {
       .full_state_in_sotw = true,
       .legacy_wildcard = true,
       .refers_to = kOfScopedRoutes}},
-    {"route", {.abbreviation = "RDS", .refers_to = kOfRoutes}},
+    {"route",
+     {.abbreviation = "RDS", .refers_to = kOfRoutes, .add_own_references = AddRouteReferences}},
+    {"virtual-host",
+     {.abbreviation = "VHDS",
+      .legacy_wildcard = true,
+      .delta_only = true,
+      .refers_to = kOfVirtualHosts,
+      .add_own_references = AddVirtualHostAliases}},
 };
 
 }  // namespace

@@ -22,6 +22,10 @@ struct Reference {
   friend auto operator<=>(const Reference&, const Reference&) = default;
 };
 
+// The type of a reference that a resource has to itself: another name that it goes by (XDS X6). No
+// resource type is called so.
+inline constexpr absl::string_view kAlias = "alias";
+
 // An xDS resource type: its names and what the protocol asks of it. One object per type, immutable,
 // owned by the TypeRegistry and as long-lived; pointers to it may be compared. Safe from any
 // thread.
@@ -33,7 +37,7 @@ class ResourceType {
     bool full_state_in_sotw =
         false;  // every SotW response lists all; what is absent is deleted (LDS, CDS)
     bool legacy_wildcard = false;  // a first request without names asks for all (LDS, CDS)
-    bool delta_only = false;       // SotW clients do not ask for it, and get nothing (LEDS)
+    bool delta_only = false;       // SotW clients do not ask for it, and get nothing (LEDS, VHDS)
     absl::Span<const absl::string_view> refers_to = {};  // short names of what it may name; static
     // Adds what a resource of the type refers to by a rule that the table of fields cannot express.
     // Order and repetition do not matter. Null: there is no such rule.

@@ -97,6 +97,7 @@ void Session::OnTargets(const View& view, absl::Time now) {
     const size_t index = state.subscription->type().index();
     state.subscription->SetTarget(view.targets[index], view.revision);
   }
+  AfterTargets();
 }
 
 void Session::OnWritten(absl::Time now) { writing_ = false; }
@@ -347,7 +348,8 @@ std::optional<Response> Session::Next(absl::Time now) {
     }
     const bool overruns = subscription.outstanding() && !subscription.continuing();
     if (overruns && now < subscription.overrun_at()) continue;
-    const Subscription::Pending pending = FindPending(state, now);
+    Subscription::Pending pending = FindPending(state, now);
+    pending.answer_due |= OwesMore(subscription, pending);
     if (pending.empty()) {
       subscription.OnNothingToTell(pending);
       continue;

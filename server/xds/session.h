@@ -152,10 +152,19 @@ class Session {
   // What is known of versions that were refused is to be forgotten.
   virtual void OnRetry() {}
 
+  // Whether there is something to say beside what is pending, which need not wait for what that
+  // waits for.
+  virtual bool OwesMore(const Subscription& subscription,
+                        const Subscription::Pending& pending) const {
+    return false;
+  }
+
   // The subscription that a request with this type URL is for; null for a type that nobody here
   // knows (XDS C11).
   //   kInvalidArgument  as OnRequest
   absl::StatusOr<Subscription*> FindSubscription(absl::string_view type_url);
+  // The targets have changed: they are as OnTargets set them.
+  virtual void AfterTargets() {}
   // Takes node and limits from a request's parts.
   template <typename Node>
   absl::Status ReadNode(bool has_node, const Node& node);
@@ -181,6 +190,12 @@ class Session {
 
   const SessionContext& context() const { return *context_; }
   Subscription& subscription(size_t index) { return *types_[index].subscription; }
+  Subscription& subscription(const ResourceType& type) {
+    return *types_[static_cast<size_t>(type.index())].subscription;
+  }
+  const Subscription& subscription(const ResourceType& type) const {
+    return *types_[static_cast<size_t>(type.index())].subscription;
+  }
   // The client says that it has something from before this stream.
   void NotePresented() { presented_ = true; }
   // The type's first request was read: what is remembered of the client applies to it.

@@ -107,6 +107,7 @@ class Subscription {
   // What the client should have, as of `revision`.
   void SetTarget(TypeSetPtr target, Revision revision);
   const TypeSet& target() const { return *target_; }
+  const TypeSetPtr& target_ptr() const { return target_; }
   Revision revision() const { return revision_; }
 
   // --- sending

@@ -114,10 +114,12 @@ TEST_CASE("every mistake in a manifest is named with its place and what to do") 
        {"stdin:1:1: kind: unknown kind \"clustre\"; did you mean \"cluster\"?"}},
       {"kind: banana\nname: a\nspec: {}\n",
        {"stdin:1:1: kind: unknown kind \"banana\"; it is one of cluster, endpoints, "
-        "extension-config, lb-endpoint, listener, route, runtime, scoped-route, secret"}},
+        "extension-config, lb-endpoint, listener, route, runtime, scoped-route, secret, "
+        "virtual-host"}},
       {"name: a\nspec: {}\n",
        {"stdin:1:1: kind: is missing; it is one of cluster, endpoints, extension-config, "
-        "lb-endpoint, listener, route, runtime, scoped-route, secret"}},
+        "lb-endpoint, listener, route, runtime, scoped-route, secret, "
+        "virtual-host"}},
       {"kind: cluster\nspec: {}\n", {"stdin:1:1: name: is missing"}},
       {"kind: cluster\nname:\nspec: {}\n", {"stdin:1:1: name: is missing"}},
       {"kind: cluster\nname: ''\nspec: {}\n", {"stdin:2:1: name: must not be empty"}},

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "base/check.h"
 #include "base/hash.h"
+#include "server/types/settings.h"
 
 namespace signalbox::testing {
 namespace {
@@ -71,7 +72,12 @@ std::string Endpoints(const XdsBodies::Spec& spec) {
 
 std::string Route(const XdsBodies::Spec& spec) {
   std::vector<std::string> routes;
+  std::string vhds;
   for (const std::string& cluster : spec.refers_to) {
+    if (cluster == "vhds") {
+      vhds = R"(,"vhds":{"config_source":{"ads":{}}})";
+      continue;
+    }
     const bool opaque = cluster == "opaque";
     routes.push_back(
         absl::StrCat(R"({"match":{"prefix":"/"},"route":{")", opaque ? "cluster_header" : "cluster",
@@ -79,7 +85,24 @@ std::string Route(const XdsBodies::Spec& spec) {
   }
   return absl::StrCat(R"({"name":")", spec.name, R"(","virtual_hosts":[{"name":")",
                       Padded(spec.tag), R"(","domains":["*"],"routes":[)",
-                      absl::StrJoin(routes, ","), "]}]}");
+                      absl::StrJoin(routes, ","), "]}]", vhds, "}");
+}
+
+// DOMAIN of what it refers to are its domains, "*" where there is none.
+std::string VirtualHost(const XdsBodies::Spec& spec) {
+  std::vector<std::string> domains, routes;
+  for (absl::string_view reference : spec.refers_to) {
+    if (absl::ConsumePrefix(&reference, "cluster/")) {
+      routes.push_back(
+          absl::StrCat(R"({"match":{"prefix":"/"},"route":{"cluster":")", reference, R"("}})"));
+    } else if (reference != "on-demand") {
+      domains.push_back(absl::StrCat("\"", reference, "\""));
+    }
+  }
+  if (domains.empty()) domains.push_back("\"*\"");
+  return absl::StrCat(R"({"name":")", spec.name, R"(","domains":[)", absl::StrJoin(domains, ","),
+                      R"(],"response_headers_to_remove":[")", Padded(spec.tag), R"("],"routes":[)",
+                      absl::StrJoin(routes, ","), "]}");
 }
 
 std::string Listener(const XdsBodies::Spec& spec) {
@@ -152,6 +175,7 @@ std::string Json(const XdsBodies::Spec& spec) {
   if (spec.type == "extension-config") return ExtensionConfig(spec);
   if (spec.type == "runtime") return Runtime(spec);
   if (spec.type == "lb-endpoint") return LbEndpoint(spec);
+  if (spec.type == "virtual-host") return VirtualHost(spec);
   SB_CHECK(spec.type == "secret");
   return Secret(spec);
 }
@@ -188,8 +212,12 @@ FragmentPtr XdsBodies::Make(const Spec& spec) {
   const std::string body = Body(spec);
   auto references = references_->Of(*type, body);
   SB_CHECK(references.ok());
+  ResourceSettings settings;
+  for (absl::string_view said : spec.refers_to) {
+    settings.on_demand |= said == "on-demand";
+  }
   made = std::make_shared<const Fragment>(type->type_url(), spec.name, body, Sha256(body),
-                                          *std::move(references), Sha256(body));
+                                          *std::move(references), Sha256(body), settings);
   known_[{type->type_url(), body}] = {spec.name, spec.tag};
   tags_[absl::StrCat(type->type_url(), "/", spec.name, "=", made->version())] = spec.tag;
   versions_[absl::StrCat(type->type_url(), "/", spec.name, "=", spec.tag)] = made->version();

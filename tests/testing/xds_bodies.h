@@ -28,7 +28,9 @@ class XdsBodies {
     // What it names: "cluster/a", "route/r" or "extension-config/e" of a listener, clusters of a
     // route or of an extension's configuration, the route of a scope, "secret/s" of a cluster, or
     // "cluster/a" of one that is made of others. Any other cluster takes its endpoints by its own
-    // name unless "static" stands here. "opaque" of a route: its cluster stands in a header.
+    // name unless "static" stands here. "opaque" of a route: its cluster stands in a header;
+    // "vhds": it has virtual hosts of their own. Of a virtual host: "cluster/a", "on-demand", and
+    // its domains, "*" where there are none.
     std::vector<std::string> refers_to;
   };
 

@@ -151,6 +151,11 @@ std::vector<Bad> BadRequests() {
   }
   {
     ApplyRequest request = one("cluster", "a", kCluster);
+    (*request.mutable_resources(0)->mutable_annotations())["signalbox/ttl"] = "soon";
+    add("no time to live", request, "resources[0].annotations.signalbox/ttl", "30s");
+  }
+  {
+    ApplyRequest request = one("cluster", "a", kCluster);
     request.set_expected_revision(-1);
     add("negative revision", request, "expected_revision", "negative");
   }

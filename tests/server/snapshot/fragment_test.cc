@@ -77,6 +77,32 @@ TEST_CASE("a version is made of the body alone, an identity of name and version"
   CHECK(Make("a", "1")->version() == "6b86b273ff34fce19d6b804eff5a3f57");
 }
 
+TEST_CASE("how a resource is served is part of its version (XDS D10)", "[fragment]") {
+  const auto version = [](const ResourceSettings& settings) {
+    return Fragment(kUrl, "a", "1", Sha256("1"), {}, {}, settings).version();
+  };
+  CHECK(version({}) == Make("a", "1")->version());
+  CHECK(version({.ttl = absl::Seconds(3)}) != version({}));
+  CHECK(version({.ttl = absl::Seconds(3)}) != version({.ttl = absl::Seconds(4)}));
+  CHECK(version({.on_demand = true}) != version({}));
+  CHECK(version({.ttl = absl::Seconds(3)}) == VersionOf(Sha256("1"), {.ttl = absl::Seconds(3)}));
+  CHECK(version({.ttl = absl::Seconds(3)}).size() == 32);
+}
+
+TEST_CASE("fields can be put before what all streams share of a Resource", "[fragment]") {
+  const auto fragment = Make("name", std::string(200, 'x'));
+  std::string fields, bytes;
+  AppendField(4, "alias", &fields);
+  AppendFieldHead(2, fields.size() + fragment->resource_form().size(), &bytes);
+  bytes += fields + std::string(fragment->resource_form());
+  DeltaDiscoveryResponse response;
+  REQUIRE(response.ParseFromString(bytes));
+  REQUIRE(response.resources_size() == 1);
+  CHECK(response.resources(0).aliases(0) == "alias");
+  CHECK(response.resources(0).name() == "name");
+  CHECK(response.resources(0).resource().value() == std::string(200, 'x'));
+}
+
 TEST_CASE("real messages of all four types go through both forms", "[fragment]") {
   testing::XdsBodies bodies;
   for (const ResourceType* type : bodies.registry().in_push_order()) {

@@ -87,6 +87,45 @@ TEST_CASE("a snapshot has every type, each with the group's resources", "[snapsh
   CHECK(Clusters(**edge).Contains("other"));
 }
 
+TEST_CASE("a setting changes a resource as its body does", "[snapshot_builder]") {
+  Resource plain = Cluster("a", "1");
+  Record record = *plain.record;
+  record.annotations["signalbox/ttl"] = "3s";
+  const Resource living = Stored(plain.key, record);
+  const auto before = Builder().Build(kGroup, StateOf({plain, Cluster("b", "1")}), nullptr);
+  const auto after = Builder().Build(kGroup, StateOf({living, Cluster("b", "1")}, 2), *before);
+  REQUIRE(after.ok());
+  CHECK(Clusters(**after).Find("a")->settings().ttl == absl::Seconds(3));
+  CHECK(Clusters(**after).Find("a")->version() != Clusters(**before).Find("a")->version());
+  CHECK(Clusters(**after).Find("b") == Clusters(**before).Find("b"));
+  RevisionChanges back;
+  back.info.revision = Revision{3};
+  back.upserts = {plain};
+  const auto again = Builder().Advance(**after, {back});
+  REQUIRE(again.ok());
+  CHECK(Clusters(**again).Find("a")->settings() == ResourceSettings());
+
+  // One that makes no sense, from before it was checked, keeps nothing from being served.
+  record.annotations["signalbox/ttl"] = "soon";
+  CHECK(Builder().Build(kGroup, StateOf({Stored(plain.key, record)}), nullptr).ok());
+}
+
+TEST_CASE("a virtual host is called after its route configuration (XDS VHDS)",
+          "[snapshot_builder]") {
+  const auto build = [](const std::string& name) {
+    return Builder().Build(
+        kGroup,
+        StateOf({Stored({"default", "virtual-host", name},
+                        RecordOf(Bodies().Body({"virtual-host", name, "1", {"foo.com"}})))}),
+        nullptr);
+  };
+  CHECK(build("team/rc/foo").ok());
+  const auto wrong = build("foo");
+  REQUIRE_FALSE(wrong.ok());
+  CHECK_THAT(ViolationsOf(wrong.status()).at(0).description,
+             Catch::Contains("ROUTE_CONFIGURATION/NAME"));
+}
+
 TEST_CASE("an empty store gives a snapshot of nothing", "[snapshot_builder]") {
   const auto snapshot = Builder().Build(kGroup, StateOf({}, 0), nullptr);
   REQUIRE(snapshot.ok());
@@ -285,7 +324,7 @@ TEST_CASE("building at once and advancing step by step give equal sets", "[snaps
       std::map<ResourceKey, bool> touched;
       for (unsigned i = 0; i < 1 + random() % 6; ++i) {
         const std::string type = types[random() % types.size()];
-        const std::string name = absl::StrCat("n", random() % 30);
+        const std::string name = absl::StrCat("n/", random() % 30);
         const ResourceKey key = {random() % 10 == 0 ? "elsewhere" : "default", type, name};
         if (!touched.emplace(key, true).second) continue;
         if (random() % 3 == 0) {

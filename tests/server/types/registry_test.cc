@@ -35,6 +35,8 @@ TEST_CASE("the types, in push order, are what the protocol says") {
        "name", true, true},
       {"route", "RDS", "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name",
        false, false},
+      {"virtual-host", "VHDS", "type.googleapis.com/envoy.config.route.v3.VirtualHost", "name",
+       false, true},
   };
   const TypeRegistry registry;
   REQUIRE(registry.in_push_order().size() == rows.size());
@@ -55,11 +57,12 @@ TEST_CASE("the types, in push order, are what the protocol says") {
     REQUIRE(message != nullptr);
     CHECK(message->full_name() == std::string(type.message_name()));
     if (!type.name_field().empty()) CHECK(message->FindFieldByName(rows[i].name_field) != nullptr);
-    CHECK(type.delta_only() == (type.abbreviation() == "LEDS"));
+    CHECK(type.delta_only() == (type.abbreviation() == "LEDS" || type.abbreviation() == "VHDS"));
   }
   CHECK(registry.short_names() ==
         std::vector<std::string>{"runtime", "secret", "cluster", "endpoints", "lb-endpoint",
-                                 "extension-config", "listener", "scoped-route", "route"});
+                                 "extension-config", "listener", "scoped-route", "route",
+                                 "virtual-host"});
 }
 
 TEST_CASE("what users may write and what is served is the same") {

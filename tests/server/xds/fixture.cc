@@ -135,9 +135,39 @@ void AddResource(Message& message, absl::string_view said_name, const AnyMessage
     violation(absl::StrCat(name, " goes by the name of ", said_name));
   if (!message.resources.emplace(name, tag).second)
     violation(absl::StrCat(name, " is there twice"));
+  message.told[name] = tag;
   if (message.type->short_name() == "cluster" && !tag.empty()) {
     message.endpoints_of[name] = bodies.EndpointsOf(any.value());
   }
+}
+
+void AddDeltaResource(Message& message, const envoy::service::discovery::v3::Resource& resource,
+                      const XdsBodies& bodies, std::vector<std::string>* violations) {
+  const auto violation = [&](absl::string_view what) {
+    violations->push_back(
+        absl::StrCat(message.type->short_name(), ": ", resource.name(), " ", what));
+  };
+  if (resource.version().empty()) violation("has no version");
+  const std::string tag =
+      bodies.TagOfVersion(message.type->type_url(), resource.name(), resource.version());
+  if (resource.has_resource()) {
+    AddResource(message, resource.name(), resource.resource(), bodies, violations);
+    if (tag != message.resources[resource.name()]) violation("has another's version");
+  } else {
+    if (message.told.contains(resource.name())) violation("is there twice");
+    if (resource.aliases_size() > 0) {
+      message.unresolved.insert(resource.name());
+    } else {
+      message.heartbeats[resource.name()] = tag;
+      if (tag.empty()) violation("has no body and no version that was published");
+    }
+    message.told[resource.name()] =
+        absl::StrCat(resource.aliases_size() > 0 ? "" : absl::string_view(tag), "!");
+  }
+  std::vector<std::string> aliases(resource.aliases().begin(), resource.aliases().end());
+  std::sort(aliases.begin(), aliases.end());
+  if (!aliases.empty())
+    absl::StrAppend(&message.told[resource.name()], "+", absl::StrJoin(aliases, ","));
 }
 
 }  // namespace
@@ -169,15 +199,10 @@ Message ReadResponse(Variant variant, const RecordingWire::Written& written,
     message.control_plane = response.control_plane().identifier();
     message.type = bodies.registry().FindByUrl(type_url);
     if (message.type == nullptr) message.type = written.type;
-    for (const auto& resource : response.resources()) {
-      if (resource.version().empty()) violation(absl::StrCat(resource.name(), " has no version"));
-      AddResource(message, resource.name(), resource.resource(), bodies, violations);
-      const auto tag = bodies.TagOfVersion(type_url, resource.name(), resource.version());
-      if (tag != message.resources[resource.name()])
-        violation(absl::StrCat(resource.name(), " has another's version"));
-    }
+    for (const auto& resource : response.resources())
+      AddDeltaResource(message, resource, bodies, violations);
     for (const std::string& name : response.removed_resources()) {
-      if (message.resources.contains(name)) violation(absl::StrCat(name, " is there and removed"));
+      if (message.told.contains(name)) violation(absl::StrCat(name, " is there and removed"));
       message.removed.push_back(name);
     }
     std::sort(message.removed.begin(), message.removed.end());
@@ -191,7 +216,7 @@ Message ReadResponse(Variant variant, const RecordingWire::Written& written,
   if (message.version.empty()) violation("no version");
   if (written.announced_size != written.bytes.size())
     violation("its size is not the announced one");
-  if (written.resource_count != message.resources.size())
+  if (written.resource_count != message.told.size())
     violation("its count is not the announced one");
   return message;
 }
@@ -299,16 +324,20 @@ void WireCheck::OnResponse(const Message& message) {
   }
   if (!state.active) Violation(message, "the type was not asked for (C13)");
   for (const auto& [name, tag] : message.resources) {
-    if (!Covers(state, name)) Violation(message, absl::StrCat(name, " was not asked for"));
+    if (!Covers(message.type, state, name))
+      Violation(message, absl::StrCat(name, " was not asked for"));
   }
   for (const std::string& name : message.removed) {
-    if (!Covers(state, name) && !state.asked.contains(name)) {
+    if (!Covers(message.type, state, name) && !state.asked.contains(name)) {
       Violation(message, absl::StrCat(name, " is removed and was not asked for"));
     }
   }
   const auto may_send = [&](const std::string& name, const std::string& tag) {
     if (state.all_asked || state.asked.contains(name) || state.unknown.contains(name)) return true;
     if (state.collections_asked.contains(CollectionOf(name))) return true;
+    // Virtual hosts follow their route configuration, and come with an alias that is asked for.
+    if (state.followed.contains(name.substr(0, name.rfind('/')))) return true;
+    if (message.told.at(name) != tag) return true;
     const auto has = state.has.find(name);
     return has == state.has.end() || has->second != tag;
   };
@@ -341,22 +370,33 @@ void WireCheck::OnResponse(const Message& message) {
     for (const std::string& name : message.removed) {
       const bool may_have = state.has.contains(name) || state.unknown.contains(name) ||
                             state.asked.contains(name) || state.anything || state.all_asked ||
-                            (came_back_ && !state.mentioned.contains(name));
+                            (came_back_ && !state.mentioned.contains(name)) ||
+                            state.followed.contains(name.substr(0, name.rfind('/')));
       state.mentioned.insert(name);
       if (!may_have) Violation(message, absl::StrCat("the client does not have ", name));
       state.has.erase(name);
       state.unknown.erase(name);
       state.asked.erase(name);
     }
-    const bool says_something = !message.resources.empty() || !message.removed.empty();
-    if (!says_something && !state.all_asked && !state.anything) {
+    const bool says_something = !message.told.empty() || !message.removed.empty();
+    for (const auto& [name, tag] : message.heartbeats) {
+      const auto has = state.has.find(name);
+      if (has == state.has.end() || has->second != tag)
+        Violation(message, absl::StrCat("the client does not have ", name, "=", tag, " (L1)"));
+    }
+    if (!says_something && state.followed.empty() && !state.all_asked && !state.anything) {
       Violation(message, "an empty response that nobody asked for");
     }
   }
   state.all_asked = false;
   state.collections_asked.clear();
+  state.followed.clear();
   if (full_state || variant_ == Variant::kDelta) state.anything = false;
   state.unanswered[message.nonce] = message;
+  for (auto& [type, other] : types_) {
+    if (message.type->short_name() != "route" || type->short_name() != "virtual-host") continue;
+    for (const auto& [name, tag] : message.resources) other.followed.insert(name);
+  }
   if (message.type->short_name() == "cluster") {
     std::set<std::string>* due = &endpoints_due_;
     for (auto& [type, other] : types_) {

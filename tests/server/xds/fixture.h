@@ -139,13 +139,19 @@ struct Message {
   std::map<std::string, std::string> resources;  // name -> tag
   std::map<std::string, std::vector<std::string>> endpoints_of;  // of clusters: what they refer to
   std::vector<std::string> removed;
+  // What came without a body: of names that the client has, with the tag that it should have (XDS
+  // L1), and of names for which there is nothing else (X6).
+  std::map<std::string, std::string> heartbeats;
+  std::set<std::string> unresolved;
+  // Of all that came, as text: the tag, "!" without a body, then "+ALIAS,ALIAS".
+  std::map<std::string, std::string> told;
   size_t bytes = 0;
 };
 
 // Reads what was written; adds to `violations` what no response may be, whatever came before it:
 // unknown bytes (every body must be one of `bodies`), another type in an Any (XDS C6), a name twice
-// or in both lists (D12), no nonce (C3), no version (D10), an announced size or count that is not
-// the real one.
+// or in both lists (D12), no body but for a heartbeat or with an alias (L1, X6), no nonce (C3), no
+// version (D10), an announced size or count that is not the real one.
 Message ReadResponse(Variant variant, const RecordingWire::Written& written,
                      const XdsBodies& bodies, std::vector<std::string>* violations);
 
@@ -194,12 +200,18 @@ class WireCheck {
     bool anything = false;                    // what it has is not known: from before the stream
     std::set<std::string>
         mentioned;  // on this stream; of others an earlier one may have left something (D3)
+    std::set<std::string> followed;  // route configurations whose virtual hosts go after them
     std::map<std::string, Message> unanswered;
     std::set<std::string> brought_uncovered;  // by what was unanswered when they were dropped
   };
   bool Covers(const State& state, const std::string& name) const {
     return state.wildcard || state.names.contains(name) ||
            (variant_ == Variant::kDelta && state.names.contains(CollectionOf(name)));
+  }
+  // Of virtual hosts names are aliases: which are covered is for the sequences to say.
+  bool Covers(const ResourceType* type, const State& state, const std::string& name) const {
+    const bool hosts = type->short_name() == "virtual-host" && !state.names.empty();
+    return hosts || Covers(state, name);
   }
   void Settle(State& state, const Request& request);
   void Violation(const Message& message, absl::string_view what);

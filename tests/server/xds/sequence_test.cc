@@ -8,8 +8,8 @@
 //   proves: W2 S-6b
 //   variants: sotw delta
 //
-// XDS is one of CDS EDS LEDS LDS RDS SRDS SDS ECDS RTDS. A resource is NAME=TAG; one tag is one content ("x@300k": 300 KiB
-// of it).
+// XDS is one of CDS EDS LEDS LDS RDS SRDS VHDS SDS ECDS RTDS. A resource is NAME=TAG; one tag is one content ("x@300k":
+// 300 KiB of it).
 //   publish [-]TYPE/NAME=TAG>REF,REF ...
 //                           the next revision; a cluster takes endpoints by its own name unless REF
 //                           is `static`; what else a REF is says XdsBodies::Spec
@@ -29,7 +29,8 @@
 //   judge XDS TAG "text"    from now on the client acknowledges by itself, and refuses what carries
 //                           TAG
 //   s> XDS NAME=TAG -NAME ...
-//                           the next message, exactly (a removal is -NAME); `s>+`: one or more
+//                           the next message, exactly (a removal is -NAME, NAME=TAG+ALIAS,ALIAS
+//                           is told by these, NAME=TAG! comes without a body); `s>+`: one or more
 //                           messages below 4 MiB which together are that
 //   repeats XDS             the rule under test has the next message of the type repeat what the
 //                           client has
@@ -560,7 +561,7 @@ class Runner {
   }
   static std::string Text(const Message& message) {
     std::string text(message.type->abbreviation());
-    for (const auto& [name, tag] : message.resources) absl::StrAppend(&text, " ", name, "=", tag);
+    for (const auto& [name, told] : message.told) absl::StrAppend(&text, " ", name, "=", told);
     for (const std::string& name : message.removed) absl::StrAppend(&text, " -", name);
     return text;
   }
@@ -574,7 +575,7 @@ class Runner {
         continue;
       }
       const std::pair<std::string, std::string> item = NameAndTag(words[i]);
-      wanted.resources.emplace(Unquote(item.first), item.second);
+      wanted.told.emplace(Unquote(item.first), item.second);
     }
     std::sort(wanted.removed.begin(), wanted.removed.end());
     if (inbox_.empty()) {
@@ -587,9 +588,9 @@ class Runner {
     if (words[0] == "s>+") {
       CHECK(got.bytes < size_t{4} << 20);
       while (!inbox_.empty() && inbox_.front().type == wanted.type) {
-        for (const auto& resource : inbox_.front().resources) {
-          INFO(resource.first);
-          CHECK(got.resources.insert(resource).second);
+        for (const auto& told : inbox_.front().told) {
+          INFO(told.first);
+          CHECK(got.told.insert(told).second);
         }
         got.removed.insert(got.removed.end(), inbox_.front().removed.begin(),
                            inbox_.front().removed.end());
