@@ -26,6 +26,7 @@ TypeSet::TypeSet(std::vector<ChunkPtr> chunks) : chunks_(std::move(chunks)) {
     size_ += chunk->fragments.size();
     hash_ += chunk->hash;
     opaque_ |= chunk->opaque;
+    has_ttl_ |= chunk->has_ttl;
   }
 }
 
@@ -42,6 +43,7 @@ void TypeSet::AppendChunks(std::vector<FragmentPtr> fragments, std::vector<Chunk
     for (const FragmentPtr& fragment : chunk->fragments) {
       chunk->hash += fragment->identity();
       chunk->opaque |= fragment->references().opaque;
+      chunk->has_ttl |= fragment->settings().ttl > absl::ZeroDuration();
     }
     chunks->push_back(std::move(chunk));
     begin = end;

@@ -62,6 +62,8 @@ class TypeSet {
   std::vector<const Fragment*> Referring(const Reference& reference) const;
   // Whether a member may use clusters that it does not name (ResourceReferences::opaque).
   bool opaque() const { return opaque_; }
+  // Whether a member is dropped by clients that do not hear of it (ResourceSettings::ttl).
+  bool has_ttl() const { return has_ttl_; }
 
   // The SotW forms of all members, one after the other; made at the first call and kept.
   Slice SotwBody() const;
@@ -77,6 +79,7 @@ class TypeSet {
     std::vector<FragmentPtr> fragments;  // sorted, never empty
     absl::uint128 hash = 0;
     bool opaque = false;
+    bool has_ttl = false;
   };
   using ChunkPtr = std::shared_ptr<const Chunk>;
 
@@ -103,6 +106,7 @@ class TypeSet {
   size_t size_ = 0;
   absl::uint128 hash_ = 0;
   bool opaque_ = false;
+  bool has_ttl_ = false;
 
   mutable Mutex mu_;
   mutable std::shared_ptr<const std::string> sotw_body_ SB_GUARDED_BY(mu_);

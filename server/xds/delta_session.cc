@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "google/protobuf/duration.pb.h"
 #include "server/snapshot/fragment.h"
 #include "server/types/virtual_host.h"
 #include "server/types/xdstp.h"
@@ -25,6 +26,7 @@ constexpr int kControlPlaneField = 7;
 constexpr int kVersionField = 1;
 constexpr int kNameField = 3;
 constexpr int kAliasesField = 4;
+constexpr int kTtlField = 6;
 
 constexpr absl::string_view kRoute = "route";
 constexpr absl::string_view kVirtualHost = "virtual-host";
@@ -49,6 +51,14 @@ absl::Status CheckNames(const ResourceType& type, size_t count, size_t bytes) {
                                                      " bytes of names of ", type.short_name()));
   }
   return absl::OkStatus();
+}
+
+// Adds the field `ttl` of a Resource.
+void AppendTtl(absl::Duration ttl, std::string* fields) {
+  google::protobuf::Duration message;
+  message.set_seconds(absl::IDivDuration(ttl, absl::Seconds(1), &ttl));
+  message.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(ttl)));
+  AppendField(kTtlField, message.SerializeAsString(), fields);
 }
 
 // Adds a Resource, with `fields` of its own before those that all streams share.
@@ -90,10 +100,14 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   if (!nonce.empty()) {
     if (request.has_error_detail()) {
       const std::string error = ErrorText(request.error_detail().message());
+      // It does not have what a heartbeat told of: that may have come too late.
+      subscription.Resend(heartbeats_.TakeAnswered(subscription.type(), nonce));
       AfterNack(subscription, subscription.OnNack(nonce, error, now), error, now);
     } else {
+      heartbeats_.TakeAnswered(subscription.type(), nonce);
       AfterAck(subscription, subscription.OnAck(nonce, now), now);
     }
+    heartbeats_.LookAt(now);
   }
 
   const bool first = !subscription.active();
@@ -109,6 +123,7 @@ absl::Status DeltaSession::OnRequest(absl::string_view bytes, absl::Time now) {
   absl::Status status = virtual_hosts ? TakeVirtualHosts(added, dropped, subscription)
                                       : TakeNames(added, dropped, subscription);
   if (status.ok() && first) status = TakeVersions(request, subscription);
+  heartbeats_.LookAt(now);
   if (!status.ok()) return status;
   if (first && subscription.type().short_name() == "endpoints") {
     WatchForOrphans(now);
@@ -312,6 +327,8 @@ std::optional<Response> DeltaSession::Compose(Subscription& subscription,
         if (alias != change.name) AppendField(kAliasesField, alias, &fields);
       }
     }
+    const bool ttl = change.fragment != nullptr && TakesTtl(type, *change.fragment);
+    if (ttl) AppendTtl(change.fragment->settings().ttl, &fields);
     const size_t grows = change.fragment == nullptr
                              ? change.name.size() + 8
                              : change.fragment->delta_form().size() + fields.size() + 8;
@@ -322,6 +339,7 @@ std::optional<Response> DeltaSession::Compose(Subscription& subscription,
     } else {
       AppendResource(change.fragment, fields, &response);
       sent.push_back(change.fragment);
+      if (ttl) heartbeats_.OnTold(type, *change.fragment, now);
     }
     if (const auto answered = due.find(change.name); answered != due.end()) {
       for (const std::string& alias : answered->second) virtual_hosts_.NoteAnswered(alias);
@@ -338,6 +356,58 @@ std::optional<Response> DeltaSession::Compose(Subscription& subscription,
   if (virtual_hosts && virtual_hosts_.any_due()) subscription.OweAnswer();
   if (type.short_name() == "cluster") FollowClusters(sent);
   if (&type == routes_) FollowRoutes(sent);
+  return response;
+}
+
+bool DeltaSession::TakesTtl(const ResourceType& type, const Fragment& fragment) const {
+  return fragment.settings().ttl > absl::ZeroDuration() && client()->takes_ttl &&
+         &type != virtual_hosts_type_;
+}
+
+std::optional<Response> DeltaSession::ComposeHeartbeat(absl::Time now) {
+  if (now < heartbeats_.next()) return std::nullopt;
+  heartbeats_.BeginLook();
+  if (!client()->takes_ttl) return std::nullopt;
+  for (const ResourceType* type : context().registry->in_push_order()) {
+    if (type == virtual_hosts_type_) continue;
+    std::optional<Response> response = ComposeHeartbeat(subscription(*type), now);
+    if (!response.has_value()) continue;
+    // The other types are looked at when this one has left.
+    heartbeats_.LookAt(now);
+    return response;
+  }
+  return std::nullopt;
+}
+
+std::optional<Response> DeltaSession::ComposeHeartbeat(const Subscription& subscription,
+                                                       absl::Time now) {
+  const ResourceType& type = subscription.type();
+  if (!subscription.active() || !subscription.MayHoldTtl()) return std::nullopt;
+  heartbeats_.Keep(type,
+                   [&](const std::string& name) { return !subscription.Sent(name).absent(); });
+  std::string resources;
+  std::vector<std::string> names;
+  subscription.VisitHeld([&](const FragmentPtr& fragment) {
+    if (resources.size() > limits::kMaxResponseBytes - limits::kMaxTokenBytes) return;
+    if (!heartbeats_.IsDue(type, *fragment, now)) return;
+    std::string resource;
+    AppendField(kNameField, fragment->name(), &resource);
+    AppendField(kVersionField, fragment->version(), &resource);
+    AppendTtl(fragment->settings().ttl, &resource);
+    AppendField(kResourcesField, resource, &resources);
+    names.push_back(fragment->name());
+    heartbeats_.OnTold(type, *fragment, now);
+  });
+  if (names.empty()) return std::nullopt;
+  Response response;
+  response.type = &type;
+  response.nonce = NextNonce();
+  AppendField(kSystemVersionInfoField, absl::StrCat(subscription.revision().number),
+              &response.head);
+  AppendCommonHead(type, response.nonce, kControlPlaneField, &response.head);
+  response.head += resources;
+  response.resource_count = names.size();
+  heartbeats_.OnSent(response.nonce, type, std::move(names));
   return response;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/xds/heartbeats.h"
 #include "server/xds/session.h"
 #include "server/xds/virtual_hosts.h"
 
@@ -32,6 +33,8 @@ class DeltaSession : public Session {
   bool OwesMore(const Subscription& subscription,
                 const Subscription::Pending& pending) const override;
   void AfterTargets() override;
+  std::optional<Response> ComposeHeartbeat(absl::Time now) override;
+  absl::Time next_heartbeat() const override { return heartbeats_.next(); }
 
  private:
   using Request = envoy::service::discovery::v3::DeltaDiscoveryRequest;
@@ -42,6 +45,11 @@ class DeltaSession : public Session {
   absl::Status TakeVirtualHosts(const std::vector<std::string>& added,
                                 const std::vector<std::string>& dropped,
                                 Subscription& subscription);
+  // Whether this client drops a resource that it does not hear of (XDS L1). Virtual hosts it never
+  // does.
+  bool TakesTtl(const ResourceType& type, const Fragment& fragment) const;
+  // The heartbeats of one type that are due.
+  std::optional<Response> ComposeHeartbeat(const Subscription& subscription, absl::Time now);
   // What the client says that it has, in its first request of the type.
   absl::Status TakeVersions(const Request& request, Subscription& subscription);
 
@@ -67,6 +75,7 @@ class DeltaSession : public Session {
   const ResourceType* const routes_;
   const ResourceType* const virtual_hosts_type_;
 
+  Heartbeats heartbeats_;
   VirtualHosts virtual_hosts_;
   bool all_routes_due_ = false;       // all were asked for and not answered
   std::set<std::string> routes_due_;  // those of which something has to be said

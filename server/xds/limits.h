@@ -68,6 +68,11 @@ inline constexpr size_t kMaxLoadRows = 2000;
 inline constexpr int kMaxLoadLocalities = 32;
 inline constexpr size_t kMaxLoadLabelBytes = 256;
 
+// Heartbeats of one stream that its client has not answered, of which it is known what they told: a
+// refusal of one says that something of it has gone. A client answers within its round trip. Beyond
+// it the oldest is forgotten.
+inline constexpr size_t kMaxUnansweredHeartbeats = 64;
+
 // What is kept of an error text that a client sends: enough for every message of Envoy that names
 // its cause.
 inline constexpr size_t kMaxErrorBytes = 4096;

@@ -364,7 +364,9 @@ std::optional<Response> Session::Next(absl::Time now) {
     return response;
   }
   NoteSynced(now);
-  return std::nullopt;
+  std::optional<Response> heartbeat = ComposeHeartbeat(now);
+  writing_ = heartbeat.has_value();
+  return heartbeat;
 }
 
 void Session::NoteWithheld(const Subscription& subscription) {
@@ -395,6 +397,7 @@ absl::Time Session::NextDeadline(absl::Time now) const {
   const auto consider = [&](absl::Time time) {
     if (time > now) next = std::min(next, time);
   };
+  consider(next_heartbeat());
   for (const TypeState& state : types_) {
     const Subscription& subscription = *state.subscription;
     if (subscription.outstanding() && subscription.MayHavePending())

@@ -65,7 +65,12 @@ struct ClientInfo {
   std::string cluster;
   std::string agent;  // user agent and version, "envoy 1.40.0"
   bool is_envoy = false;
+  bool takes_ttl = false;  // it says so among its features (XDS L1)
 };
+
+// The feature of a client that drops resources after their time to live, but for those that a
+// heartbeat comes for.
+inline constexpr absl::string_view kTakesTtl = "xds.config.supports-resource-ttl";
 
 // Something that happened in a session which others may want to know.
 struct SessionEvent {
@@ -163,6 +168,11 @@ class Session {
   // knows (XDS C11).
   //   kInvalidArgument  as OnRequest
   absl::StatusOr<Subscription*> FindSubscription(absl::string_view type_url);
+  // What is told without any change, once everything that has changed is told; when that is due
+  // next, InfiniteFuture for never.
+  virtual std::optional<Response> ComposeHeartbeat(absl::Time now) { return std::nullopt; }
+  virtual absl::Time next_heartbeat() const { return absl::InfiniteFuture(); }
+
   // The targets have changed: they are as OnTargets set them.
   virtual void AfterTargets() {}
   // Takes node and limits from a request's parts.
@@ -305,6 +315,8 @@ absl::Status Session::ReadNode(bool has_node, const Node& node) {
   client.cluster = node.cluster();
   client.agent = node.user_agent_name();
   client.is_envoy = node.user_agent_name() == "envoy";
+  for (const std::string& feature : node.client_features())
+    client.takes_ttl |= feature == kTakesTtl;
   std::string version = node.user_agent_version();
   if (version.empty() && node.has_user_agent_build_version()) {
     const auto& number = node.user_agent_build_version().version();

@@ -701,6 +701,23 @@ Subscription::Settled Subscription::OnUndecided(const std::string& nonce, absl::
   return settled;
 }
 
+void Subscription::VisitHeld(absl::FunctionRef<void(const FragmentPtr& fragment)> visit) const {
+  const auto consider = [&](const FragmentPtr& fragment) {
+    if (Covers(fragment->name()) && sent_.Get(fragment->name()).Is(fragment.get())) visit(fragment);
+  };
+  acked_.base()->ForEach([&](const FragmentPtr& fragment) {
+    if (!acked_.IsException(fragment->name())) consider(fragment);
+  });
+  for (const auto& [name, held] : acked_.exceptions()) {
+    const FragmentPtr* wanted = target_->FindPtr(name);
+    if (held.fragment() != nullptr) {
+      consider(held.fragment());
+    } else if (wanted != nullptr && held.Is(wanted->get())) {
+      consider(*wanted);
+    }
+  }
+}
+
 Referrers Subscription::FindReferrers() const {
   Referrers referrers(target_.get());
   if (!active_) return referrers;

@@ -153,6 +153,11 @@ class Subscription {
   Held Acked(absl::string_view name) const { return acked_.Get(name); }
   // Whether a response that it did not answer yet takes it away.
   bool RemovalUnderWay(absl::string_view name) const { return leaving_.contains(name); }
+  // Calls `visit` with all that it certainly has: acknowledged, and nothing else was sent in its
+  // place.
+  void VisitHeld(absl::FunctionRef<void(const FragmentPtr& fragment)> visit) const;
+  // False only if none of it is dropped by a client that does not hear of it.
+  bool MayHoldTtl() const { return acked_.base()->has_ttl() || !acked_.exceptions().empty(); }
   // What it was sent last, or said that it has.
   Held Sent(absl::string_view name) const { return sent_.Get(name); }
   const Holding& sent() const { return sent_; }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -189,7 +190,10 @@ XdsBodies::XdsBodies() {
   references_ = std::make_unique<References>(descriptors_.get());
 }
 
-std::string XdsBodies::Body(const Spec& spec) {
+std::string XdsBodies::Body(const Spec& said) {
+  Spec spec = said;
+  std::erase_if(spec.refers_to,
+                [](absl::string_view word) { return absl::StartsWith(word, "ttl="); });
   const ResourceType* type = registry_.FindByShortName(spec.type);
   SB_CHECK(type != nullptr);
   const auto message = descriptors_->New(descriptors_->FindMessage(type->message_name()));
@@ -215,6 +219,7 @@ FragmentPtr XdsBodies::Make(const Spec& spec) {
   ResourceSettings settings;
   for (absl::string_view said : spec.refers_to) {
     settings.on_demand |= said == "on-demand";
+    if (absl::ConsumePrefix(&said, "ttl=")) SB_CHECK(absl::ParseDuration(said, &settings.ttl));
   }
   made = std::make_shared<const Fragment>(type->type_url(), spec.name, body, Sha256(body),
                                           *std::move(references), Sha256(body), settings);

@@ -30,7 +30,7 @@ class XdsBodies {
     // "cluster/a" of one that is made of others. Any other cluster takes its endpoints by its own
     // name unless "static" stands here. "opaque" of a route: its cluster stands in a header;
     // "vhds": it has virtual hosts of their own. Of a virtual host: "cluster/a", "on-demand", and
-    // its domains, "*" where there are none.
+    // its domains, "*" where there are none. "ttl=3s" of any: its time to live.
     std::vector<std::string> refers_to;
   };
 

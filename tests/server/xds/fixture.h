@@ -143,7 +143,7 @@ struct Message {
   // L1), and of names for which there is nothing else (X6).
   std::map<std::string, std::string> heartbeats;
   std::set<std::string> unresolved;
-  // Of all that came, as text: the tag, "!" without a body, then "+ALIAS,ALIAS".
+  // Of all that came, as text: the tag, "!" without a body, then "+ALIAS,ALIAS" and "~TTL".
   std::map<std::string, std::string> told;
   size_t bytes = 0;
 };
@@ -230,6 +230,7 @@ struct TestNode {
   std::string id = "n1";
   std::string agent = "envoy";
   std::string version = "1.40.0";
+  std::vector<std::string> features = {};
 };
 
 // The requests, serialised. An empty nonce, version or error is left out.

@@ -14,7 +14,8 @@
 //                           the next revision; a cluster takes endpoints by its own name unless REF
 //                           is `static`; what else a REF is says XdsBodies::Spec
 //   publish-each ...        a revision for each word
-//   node ID AGENT VERSION   who the client is, from its next stream on; `node -`: it does not say
+//   node ID AGENT VERSION FEATURE ...
+//                           who the client is, from its next stream on; `node -`: it does not say
 //   ask XDS NAME,NAME       a request for exactly these names from now on, as the variant says it;
 //                           without names, as the first one of a type, the legacy wildcard
 //   c> XDS KEY=VALUE ...    a request. Keys: names= (SotW; all names, kept until changed),
@@ -30,8 +31,9 @@
 //                           TAG
 //   s> XDS NAME=TAG -NAME ...
 //                           the next message, exactly (a removal is -NAME, NAME=TAG+ALIAS,ALIAS
-//                           is told by these, NAME=TAG! comes without a body); `s>+`: one or more
-//                           messages below 4 MiB which together are that
+//                           is told by these, NAME=TAG! comes without a body, NAME=TAG~TTL with a
+//                           time to live); `s>+`: one or more messages below 4 MiB which together
+//                           are that
 //   repeats XDS             the rule under test has the next message of the type repeat what the
 //                           client has
 //   rounds XDS N            at most N messages of the type came since `judge`
@@ -252,8 +254,11 @@ class Runner {
     } else if (verb == "node") {
       node_.reset();
       if (words.at(1) != "-") {
-        node_ = TestNode{words.at(1), words.size() > 2 ? words[2] : "",
-                         words.size() > 3 ? words[3] : ""};
+        node_ = TestNode{words.at(1),
+                         words.size() > 2 ? words[2] : "",
+                         words.size() > 3 ? words[3] : "",
+                         {words.begin() + static_cast<ptrdiff_t>(std::min<size_t>(4, words.size())),
+                          words.end()}};
       }
     } else if (verb == "c>") {
       Send(words);
