@@ -21,6 +21,7 @@ constexpr int kSystemVersionInfoField = 1;
 constexpr int kResourcesField = 2;
 constexpr int kRemovedResourcesField = 6;
 constexpr int kControlPlaneField = 7;
+constexpr int kResourceErrorsField = 9;
 
 // Of a Resource.
 constexpr int kVersionField = 1;
@@ -161,6 +162,7 @@ absl::Status DeltaSession::TakeNames(const std::vector<std::string>& added,
   size_t bytes = 0;
   for (const std::string& name : names) bytes += name.size();
   SB_RETURN_IF_ERROR(CheckNames(subscription.type(), names.size(), bytes));
+  AskedAgain(subscription.type(), added);
   subscription.SetInterest(wildcard, context().names->Intern({names.begin(), names.end()}), resend);
   return absl::OkStatus();
 }
@@ -348,6 +350,7 @@ std::optional<Response> DeltaSession::Compose(Subscription& subscription,
   if (count == 1 && size > limits::kMaxResponseBytes && !sent.empty())
     Oversized(type, *sent.front());
   response.resource_count = sent.size();
+  if (count == pending.changes.size()) AppendErrors(type, kResourceErrorsField, &response.head);
   if (virtual_hosts) {
     AnswerAliases(pending, &response);
     AnswerRoutes(&response);

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/types/xdstp.h"
 #include "server/xds/limits.h"
 
 namespace signalbox {
@@ -326,6 +327,42 @@ Subscription::Pending Session::FindPending(TypeState& state, absl::Time now) {
   return pending;
 }
 
+std::vector<std::string> Session::FindMissing(TypeState& state,
+                                              const Subscription::Pending& pending) const {
+  const Subscription& subscription = *state.subscription;
+  std::vector<std::string> missing;
+  if (!client_->reads_errors || subscription.type().delta_only()) return missing;
+  std::erase_if(state.told_missing, [&](const std::string& name) {
+    return !subscription.names().Contains(name) || subscription.target().Contains(name);
+  });
+  std::set<absl::string_view> removed;
+  for (const Subscription::Change& change : pending.changes) {
+    if (change.fragment == nullptr) removed.insert(change.name);
+  }
+  for (const std::string& name : subscription.names().names()) {
+    if (subscription.target().Contains(name) || IsCollection(name)) continue;
+    const bool there = !subscription.Sent(name).absent() && !removed.contains(name);
+    // In SotW it is not told that endpoints and the like have gone: what the client uses it keeps.
+    if (there && RemovalsOf(subscription.type(), variant_) == Subscription::Removals::kNever)
+      state.told_missing.insert(name);
+    if (!there && !state.told_missing.contains(name)) missing.push_back(name);
+  }
+  return missing;
+}
+
+void Session::AppendErrors(const ResourceType& type, int field, std::string* head) {
+  TypeState& state = types_[static_cast<size_t>(type.index())];
+  for (const std::string& name : std::exchange(state.missing, {})) {
+    AppendField(field, NotFound(name), head);
+    state.told_missing.insert(name);
+  }
+}
+
+void Session::AskedAgain(const ResourceType& type, const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    types_[static_cast<size_t>(type.index())].told_missing.erase(name);
+}
+
 bool Session::Settled(const TypeState& state) const {
   if (!state.subscription->active()) return true;
   if (state.subscription->outstanding()) return false;
@@ -349,7 +386,8 @@ std::optional<Response> Session::Next(absl::Time now) {
     const bool overruns = subscription.outstanding() && !subscription.continuing();
     if (overruns && now < subscription.overrun_at()) continue;
     Subscription::Pending pending = FindPending(state, now);
-    pending.answer_due |= OwesMore(subscription, pending);
+    state.missing = FindMissing(state, pending);
+    pending.answer_due |= !state.missing.empty() || OwesMore(subscription, pending);
     if (pending.empty()) {
       subscription.OnNothingToTell(pending);
       continue;

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "server/types/registry.h"
 #include "server/xds/name_set.h"
 #include "server/xds/node_memory.h"
+#include "server/xds/resource_errors.h"
 #include "server/xds/response.h"
 #include "server/xds/subscription.h"
 #include "server/xds/view.h"
@@ -65,7 +67,8 @@ struct ClientInfo {
   std::string cluster;
   std::string agent;  // user agent and version, "envoy 1.40.0"
   bool is_envoy = false;
-  bool takes_ttl = false;  // it says so among its features (XDS L1)
+  bool takes_ttl = false;     // it says so among its features (XDS L1)
+  bool reads_errors = false;  // it is known to (XDS X5)
 };
 
 // The feature of a client that drops resources after their time to live, but for those that a
@@ -197,6 +200,11 @@ class Session {
   void AppendCommonHead(const ResourceType& type, const std::string& nonce, int control_plane_field,
                         std::string* head);
   void Oversized(const ResourceType& type, const Fragment& fragment);
+  // Adds what there is to tell of names that do not exist, to a client that reads it (XDS X5), as
+  // `field` of a response of the type.
+  void AppendErrors(const ResourceType& type, int field, std::string* head);
+  // A client asks for names again: that one does not exist is told again.
+  void AskedAgain(const ResourceType& type, const std::vector<std::string>& names);
 
   const SessionContext& context() const { return *context_; }
   Subscription& subscription(size_t index) { return *types_[index].subscription; }
@@ -236,6 +244,8 @@ class Session {
     absl::Time answered_at = absl::InfinitePast();
     std::map<std::string, Waiting, std::less<>> waiting;  // by name
     bool left_unsettled = false;                          // by an earlier stream
+    std::set<std::string> told_missing;  // names of which it was told that there is nothing
+    std::vector<std::string> missing;    // those to tell with the next response
   };
 
   // Whether nothing is sent: the store is empty, perhaps by mistake, and the client has something
@@ -267,6 +277,10 @@ class Session {
                       const Waiting& waiting) const;
   // What there is to send of the type, but for what must wait.
   Subscription::Pending FindPending(TypeState& state, absl::Time now);
+  // Names that the client asks for and that neither exist nor are at the client, or will not be by
+  // what is pending, and of which it was not told yet: those that TypeState::missing is to be.
+  std::vector<std::string> FindMissing(TypeState& state,
+                                       const Subscription::Pending& pending) const;
   bool Settled(const TypeState& state) const;
   void NoteSynced(absl::Time now);
   void NoteWithheld(const Subscription& subscription);
@@ -315,6 +329,7 @@ absl::Status Session::ReadNode(bool has_node, const Node& node) {
   client.cluster = node.cluster();
   client.agent = node.user_agent_name();
   client.is_envoy = node.user_agent_name() == "envoy";
+  client.reads_errors = ReadsResourceErrors(node.user_agent_name(), node.user_agent_version());
   for (const std::string& feature : node.client_features())
     client.takes_ttl |= feature == kTakesTtl;
   std::string version = node.user_agent_version();

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kVersionInfoField = 1;
 constexpr int kControlPlaneField = 6;
+constexpr int kResourceErrorsField = 7;
 
 // More than the search for a cause takes steps.
 constexpr size_t kRefusedVersions = 64;
@@ -118,6 +119,7 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
       if (!request.version_info().empty()) NotePresented();
       Recall(subscription);
     } else {
+      AskedAgain(subscription.type(), subscription.names().names());
       subscription.ResendAll();
     }
   }
@@ -205,6 +207,7 @@ std::optional<Response> SotwSession::Compose(Subscription& subscription,
     state.versions.erase(state.versions.begin() + 1);
   AppendField(kVersionInfoField, version, &response.head);
   AppendCommonHead(type, response.nonce, kControlPlaneField, &response.head);
+  if (!subscription.continuing()) AppendErrors(type, kResourceErrorsField, &response.head);
   return response;
 }
 

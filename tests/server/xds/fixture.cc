@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -142,6 +143,21 @@ void AddResource(Message& message, absl::string_view said_name, const AnyMessage
   }
 }
 
+template <typename Response>
+void AddErrors(const Response& response, Message* message, std::vector<std::string>* violations) {
+  for (const auto& error : response.resource_errors()) {
+    message->errors.push_back(error.resource_name().name());
+    if (error.error_detail().code() != 5)
+      violations->push_back(absl::StrCat(message->errors.back(), " has an unknown error"));
+    if (message->told.contains(message->errors.back()))
+      violations->push_back(absl::StrCat(message->errors.back(), " is there and missing (X5)"));
+  }
+  std::sort(message->errors.begin(), message->errors.end());
+  const auto twice = std::adjacent_find(message->errors.begin(), message->errors.end());
+  if (twice != message->errors.end())
+    violations->push_back(absl::StrCat(*twice, " is missing twice"));
+}
+
 void AddDeltaResource(Message& message, const envoy::service::discovery::v3::Resource& resource,
                       const XdsBodies& bodies, std::vector<std::string>* violations) {
   const auto violation = [&](absl::string_view what) {
@@ -196,6 +212,7 @@ Message ReadResponse(Variant variant, const RecordingWire::Written& written,
     message.type = bodies.registry().FindByUrl(type_url);
     if (message.type == nullptr) message.type = written.type;
     for (const auto& any : response.resources()) AddResource(message, "", any, bodies, violations);
+    AddErrors(response, &message, violations);
   } else {
     DeltaDiscoveryResponse response;
     if (!response.ParseFromString(written.bytes)) violation("not a DeltaDiscoveryResponse");
@@ -207,6 +224,7 @@ Message ReadResponse(Variant variant, const RecordingWire::Written& written,
     if (message.type == nullptr) message.type = written.type;
     for (const auto& resource : response.resources())
       AddDeltaResource(message, resource, bodies, violations);
+    AddErrors(response, &message, violations);
     for (const std::string& name : response.removed_resources()) {
       if (message.told.contains(name)) violation(absl::StrCat(name, " is there and removed"));
       message.removed.push_back(name);
@@ -360,6 +378,7 @@ void WireCheck::OnResponse(const Message& message) {
     bool differs = state.all_asked || state.anything || !state.asked.empty() ||
                    !state.unknown.empty() || state.has.size() != message.resources.size();
     for (const auto& [name, tag] : message.resources) differs |= may_send(name, tag);
+    differs |= !message.errors.empty();
     if (!differs) Violation(message, "the client has all of it (C8)");
     state.has = message.resources;
     state.unknown.clear();
@@ -384,7 +403,8 @@ void WireCheck::OnResponse(const Message& message) {
       state.unknown.erase(name);
       state.asked.erase(name);
     }
-    const bool says_something = !message.told.empty() || !message.removed.empty();
+    const bool says_something =
+        !message.told.empty() || !message.removed.empty() || !message.errors.empty();
     for (const auto& [name, tag] : message.heartbeats) {
       const auto has = state.has.find(name);
       const bool has_it = has != state.has.end() && has->second == tag;
@@ -425,6 +445,10 @@ void AddNode(const TestNode* node, Request* request) {
   for (const std::string& feature : node->features)
     request->mutable_node()->add_client_features(feature);
   if (node->version.empty()) return;
+  if (!absl::ascii_isdigit(static_cast<unsigned char>(node->version[0]))) {
+    request->mutable_node()->set_user_agent_version(node->version);
+    return;
+  }
   auto* version = request->mutable_node()->mutable_user_agent_build_version()->mutable_version();
   const std::vector<std::string> numbers = absl::StrSplit(node->version, '.');
   SB_CHECK(numbers.size() == 3);

@@ -145,6 +145,7 @@ struct Message {
   std::set<std::string> unresolved;
   // Of all that came, as text: the tag, "!" without a body, then "+ALIAS,ALIAS" and "~TTL".
   std::map<std::string, std::string> told;
+  std::vector<std::string> errors;  // names of which it is said that they do not exist (X5)
   size_t bytes = 0;
 };
 

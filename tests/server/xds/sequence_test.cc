@@ -32,7 +32,7 @@
 //   s> XDS NAME=TAG -NAME ...
 //                           the next message, exactly (a removal is -NAME, NAME=TAG+ALIAS,ALIAS
 //                           is told by these, NAME=TAG! comes without a body, NAME=TAG~TTL with a
-//                           time to live); `s>+`: one or more messages below 4 MiB which together
+//                           time to live, ?NAME is said not to exist); `s>+`: one or more messages below 4 MiB which together
 //                           are that
 //   repeats XDS             the rule under test has the next message of the type repeat what the
 //                           client has
@@ -255,8 +255,8 @@ class Runner {
       node_.reset();
       if (words.at(1) != "-") {
         node_ = TestNode{words.at(1),
-                         words.size() > 2 ? words[2] : "",
-                         words.size() > 3 ? words[3] : "",
+                         words.size() > 2 ? Unquote(words[2]) : "",
+                         words.size() > 3 ? Unquote(words[3]) : "",
                          {words.begin() + static_cast<ptrdiff_t>(std::min<size_t>(4, words.size())),
                           words.end()}};
       }
@@ -568,6 +568,7 @@ class Runner {
     std::string text(message.type->abbreviation());
     for (const auto& [name, told] : message.told) absl::StrAppend(&text, " ", name, "=", told);
     for (const std::string& name : message.removed) absl::StrAppend(&text, " -", name);
+    for (const std::string& name : message.errors) absl::StrAppend(&text, " ?", name);
     return text;
   }
 
@@ -575,6 +576,10 @@ class Runner {
     Message wanted;
     wanted.type = &Type(words.at(1));
     for (size_t i = 2; i < words.size(); ++i) {
+      if (words[i][0] == '?') {
+        wanted.errors.push_back(words[i].substr(1));
+        continue;
+      }
       if (words[i][0] == '-') {
         wanted.removed.push_back(words[i].substr(1));
         continue;
@@ -583,6 +588,7 @@ class Runner {
       wanted.told.emplace(Unquote(item.first), item.second);
     }
     std::sort(wanted.removed.begin(), wanted.removed.end());
+    std::sort(wanted.errors.begin(), wanted.errors.end());
     if (inbox_.empty()) {
       CHECK(Text(wanted) == "nothing came");
       violations_.push_back("stopped");
