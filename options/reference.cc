@@ -58,6 +58,10 @@ each must show a certificate that this authority has signed. The files are looke
 SIGHUP: what is new in them concerns new connections, open ones go on. Of files that do not fit together the log says what is
 wrong, and the certificate in use stays; so replace the key and the certificate in any order, each by a rename.
 
+`signalbox bootstrap envoy --node-id edge-1 --xds xds.example:18000 --tls-ca ca.pem --tls-cert edge-1.pem --tls-key
+edge-1.key` prints what an Envoy starts with then: it demands that the daemon's certificate is for the host of `--xds`. Envoy
+reads these files when it starts.
+
 ## The store
 
 Either a url or its parts one by one, never both:
