@@ -6,7 +6,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "server/types/config_source.h"
 
 namespace signalbox {
 namespace {
@@ -49,13 +48,7 @@ void AddVirtualHostAliases(const Message& virtual_host, std::vector<Reference>* 
 }
 
 void AddRouteReferences(const Message& route, std::vector<Reference>* references) {
-  const FieldDescriptor* vhds = Field(route, "vhds");
-  if (!route.GetReflection()->HasField(route, vhds)) return;
-  const Message& source = route.GetReflection()->GetMessage(route, vhds);
-  if (!ComesFromThisServer(
-          source.GetReflection()->GetMessage(source, Field(source, "config_source")))) {
-    return;
-  }
+  if (!route.GetReflection()->HasField(route, Field(route, "vhds"))) return;
   const std::string name = route.GetReflection()->GetString(route, Field(route, "name"));
   references->push_back({"virtual-host", AllVirtualHostsOf(name)});
 }

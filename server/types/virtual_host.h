@@ -34,7 +34,9 @@ std::string AllVirtualHostsOf(absl::string_view route);
 void AddVirtualHostAliases(const google::protobuf::Message& virtual_host,
                            std::vector<Reference>* references);
 
-// Adds the reference to AllVirtualHostsOf a `route` configuration that has `vhds` by this server.
+// Adds the reference to AllVirtualHostsOf a `route` configuration that has `vhds`. Where these come
+// from, if not over the stream that carries it, is not said: it may be a stream of their own to
+// this server.
 void AddRouteReferences(const google::protobuf::Message& route, std::vector<Reference>* references);
 
 // What domains with a "*" there are: how long is what stands beside it. So a host is looked for a

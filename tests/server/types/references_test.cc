@@ -77,12 +77,12 @@ Found InCluster(const std::string& type, const std::string& rest) {
   return In("cluster", R"({"cluster_type": {"typed_config": )" + Typed(type, rest) + "}}");
 }
 
-TEST_CASE("a route configuration names the virtual hosts that come by VHDS from here (XDS VHDS)") {
+TEST_CASE("a route configuration names the virtual hosts that come by VHDS (XDS VHDS)") {
   CHECK(In("route", R"({"name": "a/r", "vhds": {"config_source": {"ads": {}}}})") ==
         Found{{"virtual-host/a/r/*"}, false});
-  // What comes from elsewhere may lead to any cluster.
+  // What comes from elsewhere may lead to any cluster, and may come from here after all.
   CHECK(In("route", R"({"name": "r", "vhds": {"config_source": {"path": "/x"}}})") ==
-        Found{{}, true});
+        Found{{"virtual-host/r/*"}, true});
 }
 
 TEST_CASE("a virtual host names clusters and what else it goes by (XDS X6)") {
@@ -147,7 +147,8 @@ TEST_CASE("a cluster that only the request knows makes a resource opaque") {
             Typed("envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig",
                   R"("source_code": {"inline_string": "x"}, "default_cluster": "d")") +
             "}}}") == Found{{"cluster/d"}, true});
-  CHECK(In("route", R"({"vhds": {"config_source": {"path": "/x"}}})") == Found{{}, true});
+  CHECK(In("route", R"({"name": "r", "vhds": {"config_source": {"path": "/x"}}})") ==
+        Found{{"virtual-host/r/*"}, true});
   CHECK(InHttpFilter("envoy.extensions.filters.http.lua.v3.Lua", "") == Found{{}, true});
   CHECK(InHttpFilter("envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
                      R"("grpc_service": {"envoy_grpc": {"cluster_name": "p"}})") ==
