@@ -202,6 +202,8 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
     // That a collection is empty is told by its own name (XDS X2).
     if (forced && IsFilledCollection(name)) continue;
     if (want.left_out) {
+      // Who asked for it and hears nothing is told when it is gone (XDS D4).
+      if (forced && has.absent() && removals_ == Removals::kTold) has = Held::Unknown();
       pending.unchanged.emplace_back(name, std::move(has));
       continue;
     }
