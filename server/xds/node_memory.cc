@@ -9,8 +9,12 @@
 namespace signalbox {
 namespace {
 
-// Another process of the same id and build may have something where this one has nothing.
-void DoNotVouch(Refusal& refusal) { refusal.may_hold |= refusal.last_good == nullptr; }
+// What one process had before says nothing of what another of the same id and build has: that may
+// have something where this one has nothing, or something newer.
+void DoNotVouch(Refusal& refusal) {
+  refusal.last_good = nullptr;
+  refusal.may_hold = true;
+}
 
 }  // namespace
 
