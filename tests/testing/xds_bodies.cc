@@ -167,7 +167,7 @@ std::string LbEndpoint(const XdsBodies::Spec& spec) {
   return absl::StrCat(R"({"endpoint":{"hostname":")", spec.name, "=", Padded(spec.tag), R"("}})");
 }
 
-std::string Json(const XdsBodies::Spec& spec) {
+std::string JsonOf(const XdsBodies::Spec& spec) {
   if (spec.type == "cluster") return Cluster(spec);
   if (spec.type == "endpoints") return Endpoints(spec);
   if (spec.type == "route") return Route(spec);
@@ -190,10 +190,14 @@ XdsBodies::XdsBodies() {
   references_ = std::make_unique<References>(descriptors_.get());
 }
 
-std::string XdsBodies::Body(const Spec& said) {
+std::string XdsBodies::Json(const Spec& said) {
   Spec spec = said;
   std::erase_if(spec.refers_to,
                 [](absl::string_view word) { return absl::StartsWith(word, "ttl="); });
+  return JsonOf(spec);
+}
+
+std::string XdsBodies::Body(const Spec& spec) {
   const ResourceType* type = registry_.FindByShortName(spec.type);
   SB_CHECK(type != nullptr);
   const auto message = descriptors_->New(descriptors_->FindMessage(type->message_name()));

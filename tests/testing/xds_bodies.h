@@ -36,6 +36,8 @@ class XdsBodies {
 
   XdsBodies();
 
+  // The message as JSON.
+  static std::string Json(const Spec& spec);
   // The message, serialised.
   std::string Body(const Spec& spec);
   FragmentPtr Make(const Spec& spec);

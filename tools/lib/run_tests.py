@@ -30,7 +30,7 @@ FAULTS = {
 # What --long AREA stands for where it is more than the end-to-end tests of that name: their areas, and the other suites.
 LONG_AREAS = {
     "storage": (["storage"], ["faults"]),
-    "xds": (["traffic", "services", "grpc", "clients"], ["fuzz", "faults"]),
+    "xds": (["traffic", "services", "grpc", "clients", "sequences"], ["fuzz", "faults"]),
 }
 
 
