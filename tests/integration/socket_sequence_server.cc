@@ -32,6 +32,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "base/check.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
@@ -175,6 +176,11 @@ class Admin {
       const auto read = google::protobuf::util::JsonStringToMessage(XdsBodies::Json(edit.spec),
                                                                     resource->mutable_spec());
       SB_CHECK(read.ok());
+      for (absl::string_view word : edit.spec.refers_to) {
+        if (word == "on-demand") (*resource->mutable_annotations())["signalbox/on-demand"] = "true";
+        if (absl::ConsumePrefix(&word, "ttl="))
+          (*resource->mutable_annotations())["signalbox/ttl"] = std::string(word);
+      }
     }
     grpc::ClientContext context;
     ApplyResponse response;
@@ -552,7 +558,8 @@ bool PlayedHere(absl::string_view file, Variant variant, absl::string_view scrip
   Say(absl::StrCat(why.empty() ? "play " : "skip ", file, " ", VariantName(variant),
                    why.empty() ? "" : ": ", why));
   ++Now().number;
-  Now().has_routes = absl::StrContains(script, "RDS") || absl::StrContains(script, "route/");
+  Now().has_routes = absl::StrContains(script, "RDS") || absl::StrContains(script, "route/") ||
+                     absl::StrContains(script, "VHDS");
   return why.empty();
 }
 
