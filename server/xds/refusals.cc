@@ -112,7 +112,13 @@ bool Refusals::Withheld(absl::string_view name, absl::string_view version) const
 }
 
 std::pair<Refusals::Group, Refusals::Group> Refusals::Halves(std::vector<Suspect> suspects) {
-  const auto middle = suspects.begin() + static_cast<ptrdiff_t>(suspects.size() / 2);
+  const auto stays = [](const Suspect& suspect) { return suspect.always_sent; };
+  auto middle = suspects.begin() + static_cast<ptrdiff_t>(suspects.size() / 2);
+  if (std::all_of(middle, suspects.end(), stays)) {
+    // The first half would not come without the second: what cannot be withheld goes alone.
+    const auto rest = std::stable_partition(suspects.begin(), suspects.end(), stays);
+    if (rest != suspects.begin() && rest != suspects.end()) middle = rest;
+  }
   Group second{{std::make_move_iterator(middle), std::make_move_iterator(suspects.end())}, true};
   suspects.erase(middle, suspects.end());
   return {Group{std::move(suspects), false}, std::move(second)};

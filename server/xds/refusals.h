@@ -34,6 +34,8 @@ class Refusals {
   struct Suspect {
     std::string name;
     std::string version;
+    bool always_sent = false;  // cannot be withheld: the client may have something of that name,
+                               // and nothing else is known that could go in its place (XDS W8)
   };
 
   // A response with these suspects (resources whose content the client has not acknowledged; sorted

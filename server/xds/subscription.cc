@@ -631,7 +631,10 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
       others_suspected = true;
       continue;
     }
-    suspects.push_back({name, fragment->version()});
+    const Held good = LastGood(name);
+    const bool always_sent = taken.back().full != nullptr && !good.absent() &&
+                             (good.fragment() == nullptr || good.Is(fragment.get()));
+    suspects.push_back({name, fragment->version(), always_sent});
   }
   if (settled.rest_applied) {
     std::vector<Holding::Exception> applied;
