@@ -117,8 +117,11 @@ std::unique_ptr<Session> Server::MakeSession(Variant variant) {
   return session;
 }
 
-std::shared_ptr<Stream> Server::Open(Variant variant, RecordingWire* wire) {
-  return std::make_shared<Stream>(&stream_context_, MakeSession(variant), wire);
+std::shared_ptr<Stream> Server::Open(Variant variant, RecordingWire* wire,
+                                     const std::string& only) {
+  std::unique_ptr<Session> session = MakeSession(variant);
+  session->ServeOnly(only);
+  return std::make_shared<Stream>(&stream_context_, std::move(session), wire);
 }
 
 namespace {
@@ -457,6 +460,15 @@ void AddNode(const TestNode* node, Request* request) {
   version->set_patch(static_cast<uint32_t>(std::stoul(numbers[2])));
 }
 
+template <typename Locator>
+void SetLocator(const std::string& text, Locator* locator) {
+  const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(';', 1));
+  locator->set_name(parts.first);
+  if (parts.second.empty()) return;
+  const std::pair<std::string, std::string> parameter = absl::StrSplit(parts.second, '=');
+  (*locator->mutable_dynamic_parameters())[parameter.first] = parameter.second;
+}
+
 }  // namespace
 
 std::string Encode(const SotwRequest& request, const TestNode* node) {
@@ -464,7 +476,8 @@ std::string Encode(const SotwRequest& request, const TestNode* node) {
   AddNode(node, &message);
   message.set_type_url(request.type_url);
   for (const std::string& name : request.names) message.add_resource_names(name);
-  for (const std::string& name : request.locators) message.add_resource_locators()->set_name(name);
+  for (const std::string& text : request.locators)
+    SetLocator(text, message.add_resource_locators());
   message.set_response_nonce(request.nonce);
   message.set_version_info(request.version);
   if (request.error.has_value()) message.mutable_error_detail()->set_message(*request.error);
@@ -479,8 +492,8 @@ std::string Encode(const DeltaRequest& request, const TestNode* node) {
   for (const std::string& name : request.unsubscribe) message.add_resource_names_unsubscribe(name);
   for (const auto& [name, version] : request.initial)
     (*message.mutable_initial_resource_versions())[name] = version;
-  for (const std::string& name : request.locators)
-    message.add_resource_locators_subscribe()->set_name(name);
+  for (const std::string& text : request.locators)
+    SetLocator(text, message.add_resource_locators_subscribe());
   message.set_response_nonce(request.nonce);
   if (request.error.has_value()) message.mutable_error_detail()->set_message(*request.error);
   return message.SerializeAsString();

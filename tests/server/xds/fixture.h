@@ -95,8 +95,8 @@ class Server {
   void LearnFrom(Server& other);
   const SnapshotPtr& snapshot() const { return snapshot_; }
 
-  // A stream on `wire`, which must outlive it.
-  std::shared_ptr<Stream> Open(Variant variant, RecordingWire* wire);
+  // A stream on `wire`, which must outlive it; with a type URL, one of that type's own service.
+  std::shared_ptr<Stream> Open(Variant variant, RecordingWire* wire, const std::string& only = "");
   // Streams from now on are such that others can read them.
   void WithholdSecrets() { withholds_secrets_ = true; }
   // A session on its own.
@@ -234,7 +234,8 @@ struct TestNode {
   std::vector<std::string> features = {};
 };
 
-// The requests, serialised. An empty nonce, version or error is left out.
+// The requests, serialised. An empty nonce, version or error is left out. A locator is NAME or
+// NAME;KEY=VALUE, with one dynamic parameter.
 struct SotwRequest {
   std::string type_url;
   std::vector<std::string> names;

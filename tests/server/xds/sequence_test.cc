@@ -19,7 +19,8 @@
 //   ask XDS NAME,NAME       a request for exactly these names from now on, as the variant says it;
 //                           without names, as the first one of a type, the legacy wildcard
 //   c> XDS KEY=VALUE ...    a request. Keys: names= (SotW; all names, kept until changed),
-//                           sub= unsub= initial=NAME:TAG (delta), locators= (names, as locators),
+//                           sub= unsub= initial=NAME:TAG (delta), locators= (names, as locators;
+//                           a dynamic parameter stands behind the name: A;k=v),
 //                           nonce=last|none|nK|XDS:last|TEXT version=acked|sent|none|TEXT
 //                           error="text"; `""` is the empty name; `c> url:TYPE_URL` names any type.
 //                           Without nonce= the newest one of the type goes along, without version=
@@ -390,12 +391,14 @@ class Runner {
     // A locator is a name that is said in another field.
     const Words locators = List(keys["locators"]);
     if (!locators.empty()) {
-      check_->OnRequest({&type, false, "", "", locators, {}, {}});
+      client.names.clear();
+      for (const std::string& text : locators)
+        client.names.push_back(text.substr(0, text.find(';')));
+      check_->OnRequest({&type, false, "", "", client.names, {}, {}});
       Deliver(
           variant_ == Variant::kSotw
               ? Encode(SotwRequest{.type_url = type.type_url(), .locators = locators}, Node())
               : Encode(DeltaRequest{.type_url = type.type_url(), .locators = locators}, Node()));
-      client.names = locators;
       return;
     }
     std::string version = keys["version"];

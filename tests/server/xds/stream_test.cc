@@ -527,7 +527,8 @@ TEST_CASE("an error text is kept in part, cut between characters", "[stream]") {
   CHECK(error.size() == limits::kMaxErrorBytes - 1);
 }
 
-TEST_CASE("a later request may bring another node, and still is the first one's", "[stream]") {
+TEST_CASE("a later request may bring another node, and still is the first one's (XDS C4)",
+          "[stream]") {
   FakeClock clock;
   Server server(&Bodies(), &clock);
   server.Publish({Put("cluster", "a", "1"), Put("endpoints", "a", "1")});

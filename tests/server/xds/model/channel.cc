@@ -7,6 +7,12 @@
 #include "absl/strings/str_join.h"
 
 namespace signalbox::testing {
+namespace {
+
+// The version of who has a part of what it accepted.
+constexpr char kPart[] = "a part of what there was";
+
+}  // namespace
 
 void Channel::Violation(const std::string& text) const {
   connection_->Violation(absl::StrCat(row().name, "/", text));
@@ -77,7 +83,7 @@ void Channel::Want(bool wildcard, std::set<std::string> names, const std::set<st
   if (!wants()) {
     version_.clear();
   } else if (dropped && !version_.empty()) {
-    version_ = "a part of what there was";
+    version_ = kPart;
   }
   std::erase_if(recorded_, [&](const auto& name) { return !Covers(name); });
   std::erase_if(awaited_,
@@ -128,7 +134,9 @@ void Channel::Afresh() {
 void Channel::Remove(const Received& received, const std::string& name) {
   const auto held = held_.find(name);
   if (held == held_.end()) return;
-  if (received.Covers(name) && Covers(name) &&
+  // What came beside a refusal and no version tells, another daemon does not know.
+  const bool unsaid = full_state() && !presented_ && held->second.daemon != connection_->daemon();
+  if (received.Covers(name) && Covers(name) && !unsaid &&
       !scene_->world.WasAbsent(type_, name, held->second.revision, received.revision)) {
     Violation(absl::StrCat(name, " is taken away and was never gone: ", received.Text()));
   }
@@ -139,7 +147,10 @@ void Channel::Apply(const Received& received, const std::string& name, const std
   const auto held = held_.find(name);
   const int64_t seen = scene_->world.LastSeen(type_, name, tag, received.revision);
   if (seen == 0) Violation(absl::StrCat(name, "=", tag, " is not what was ever published"));
-  if (held != held_.end() && held->second.tag != tag &&
+  // What it acknowledged last may go in the place of what it has and is on trial (XDS W2).
+  const auto acked = acked_.find(name);
+  const bool good = full_state() && acked != acked_.end() && acked->second == tag;
+  if (held != held_.end() && held->second.tag != tag && !good &&
       seen < scene_->world.LastSeen(type_, name, held->second.tag, received.revision)) {
     Violation(absl::StrCat(name, ": ", tag, " is older than the ", held->second.tag,
                            " that it has: ", received.Text()));
@@ -163,7 +174,7 @@ Channel::Outcome Channel::Take(const Received& received) {
   for (const std::string& name : message.removed) awaited_.erase(name);
   outcome.accepted = causes.empty();
   refused_ |= !causes.empty();
-  Answer answer{message.nonce, "", {}};
+  Answer answer{message.nonce, "", {}, message.resources};
   if (nothing) {
     answer.error = "Proto constraint validation failed: Invalid duration";
     for (const auto& [name, tag] : message.resources) outcome.refused.push_back(name);
@@ -196,6 +207,9 @@ Channel::Outcome Channel::Take(const Received& received) {
     if (outcome.accepted) version_ = message.version;
   }
   answer.version = version_;
+  // It passed over what it had dropped by then.
+  if (outcome.accepted && full_state() && outcome.applied.size() < message.resources.size())
+    version_ = kPart;
   unanswered_.push_back(std::move(answer));
   return outcome;
 }
@@ -212,6 +226,9 @@ void Channel::AnswerOldest(bool neither) {
     ask.version = answer.version;
     if (neither && !ask.error.has_value()) ask.version = absl::StrCat("not ", answer.version);
   }
+  if (!ask.error.has_value() && !neither) {
+    for (const auto& [name, tag] : answer.resources) acked_[name] = tag;
+  }
   if (answered_.nonce != answer.nonce) older_nonce_ = answered_.nonce;
   answered_ = std::move(answer);
   connection_->Send(type_, ask);
@@ -222,6 +239,7 @@ void Channel::AnswerNewest() {
       full_state() || std::all_of(unanswered_.begin(), unanswered_.end(),
                                   [](const Answer& answer) { return !answer.error.has_value(); });
   if (tells_all) {
+    coalesced_ |= unanswered_.size() > 1;
     while (unanswered_.size() > 1) unanswered_.pop_front();
   }
   AnswerAll();
@@ -243,18 +261,18 @@ std::map<std::string, std::string> Channel::HeldAll() const {
 void Channel::AtRest(std::vector<std::string>* wrong) const {
   if (!begun()) return;
   std::set<std::string> covered;
-  bool any_refused = false;
+  int bad = 0;
   for (const auto& [name, tag] : scene_->world.Of(type_)) {
     if (!Covers(name)) continue;
     covered.insert(name);
-    any_refused |= VerdictOf(tag) != Verdict::kGood;
+    bad += VerdictOf(tag) != Verdict::kGood;
   }
   for (const auto& [name, content] : held_) covered.insert(name);
-  // Where the cause is not told, and what it has from earlier streams is not known so that
-  // nothing may be left out, nothing can be told it until the cause is mended (XDS W8); nor where
-  // it keeps its refusal to itself.
-  const bool stuck =
-      any_refused && refused_ && ((full_state() && streams_ > 1) || !unanswered_.empty());
+  // Where the cause is not told, and what it has from earlier streams (of its node), or from what
+  // it did not answer, is not known so that nothing may be left out, nothing can be told it until
+  // the cause is mended (XDS W8); nor where it answers no more while the cause is looked for.
+  const bool not_known = full_state() && ((bad > 0 && came_back()) || (bad > 1 && coalesced_));
+  const bool stuck = refused_ && (not_known || !unanswered_.empty());
   const auto add = [&](const std::string& name, absl::string_view text) {
     wrong->push_back(absl::StrCat(row().name, "/", name, ": ", text));
   };

@@ -48,6 +48,8 @@ class Channel {
   bool begun() const { return connection_->Asked(type_); }
   // Whether it said there that it has something.
   bool presented() const { return presented_; }
+  // Whether an earlier stream of its node may have left something.
+  bool came_back() const { return streams_ > 1 || connection_->shares_node(); }
 
   // The stream's first request. Where the client wants nothing there is none, unless it is made
   // `anyway`, which is no subscription (XDS W7).
@@ -94,6 +96,7 @@ class Channel {
     std::string nonce;
     std::string version;
     std::optional<std::string> error;
+    std::map<std::string, std::string> resources;  // of the response
   };
 
   bool sotw() const { return connection_->variant() == Variant::kSotw; }
@@ -119,9 +122,11 @@ class Channel {
   bool presented_ = false;          // on this stream it said that it has something
   int streams_ = 0;                 // on which it asked for the type
   bool refused_ = false;            // something, on this stream
+  bool coalesced_ = false;          // it answered the newest of several alone
   std::deque<Answer> unanswered_;
-  Answer answered_;          // last
-  std::string older_nonce_;  // the one before
+  Answer answered_;                           // last
+  std::map<std::string, std::string> acked_;  // what it acknowledged last, by name
+  std::string older_nonce_;                   // the one before
 };
 
 }  // namespace signalbox::testing

@@ -7,9 +7,10 @@
 
 namespace signalbox::testing {
 
-Client::Client(Scene* scene, std::string who, Variant variant, TestNode node, bool shares_node)
+Client::Client(Scene* scene, std::string who, Variant variant, TestNode node,
+               const ClientPlan& plan)
     : scene_(scene),
-      connection_(scene, std::move(who), variant, std::move(node), shares_node,
+      connection_(scene, std::move(who), variant, std::move(node), plan.shares_node, plan.only,
                   [this](int type, const std::string& name) { return channel(type).Holds(name); }) {
 }
 

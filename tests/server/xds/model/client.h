@@ -35,7 +35,7 @@ class Client {
   Connection& connection() { return connection_; }
 
  protected:
-  Client(Scene* scene, std::string who, Variant variant, TestNode node, bool shares_node);
+  Client(Scene* scene, std::string who, Variant variant, TestNode node, const ClientPlan& plan);
 
   // Says on a new stream what the client is interested in.
   virtual void Begin() = 0;

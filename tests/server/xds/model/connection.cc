@@ -8,12 +8,13 @@
 namespace signalbox::testing {
 
 Connection::Connection(Scene* scene, std::string who, Variant variant, TestNode node,
-                       bool shares_node, IsHeld held)
+                       bool shares_node, int only, IsHeld held)
     : scene_(scene),
       who_(std::move(who)),
       variant_(variant),
       node_(std::move(node)),
       shares_node_(shares_node),
+      only_(only),
       held_(std::move(held)) {
   // A twin may leave something behind before this one has its first stream.
   if (shares_node) nonces_.insert("");
@@ -33,13 +34,15 @@ void Connection::Violation(const std::string& text) {
 
 void Connection::Open() {
   wire_ = std::make_unique<RecordingWire>();
-  stream_ = scene_->server->Open(variant_, wire_.get());
+  stream_ =
+      scene_->server->Open(variant_, wire_.get(), only_ < 0 ? "" : scene_->Type(only_).type_url());
   check_ = std::make_unique<WireCheck>(variant_, &nonces_, &scene_->violations);
   auto rules = std::make_unique<StreamRules>(scene_, variant_);
   // Another stream of its node may replace what is remembered; a daemon remembers its own.
   if (rules_ != nullptr)
     rules->Follow(rules_.get(), !shares_node_ && daemon_ == scene_->server.get());
   rules_ = std::move(rules);
+  if (shares_node_) rules_->AssumeCameBack();
   if (daemon_ != scene_->server.get()) ++daemon_number_;
   daemon_ = scene_->server.get();
   composing_.reset();
@@ -71,13 +74,13 @@ void Connection::Send(int type, const Ask& ask) {
                    "'", ask.version.empty() ? "" : " with a version",
                    ask.error.has_value() ? " ERROR " : "", ask.error.value_or("")));
   std::string bytes;
+  // On a type's own service it is implied.
+  const std::string url = only_ < 0 || ask.nonce.empty() ? resource_type.type_url() : "";
   if (variant_ == Variant::kSotw) {
-    bytes = Encode(
-        SotwRequest{resource_type.type_url(), ask.names, ask.nonce, ask.version, ask.error}, node);
+    bytes = Encode(SotwRequest{url, ask.names, ask.nonce, ask.version, ask.error}, node);
   } else {
     seen.names = ask.subscribe;
-    DeltaRequest request{
-        resource_type.type_url(), ask.subscribe, ask.unsubscribe, {}, ask.nonce, ask.error};
+    DeltaRequest request{url, ask.subscribe, ask.unsubscribe, {}, ask.nonce, ask.error};
     for (const auto& [name, tag] : ask.initial) {
       request.initial[name] = scene_->bodies->VersionOfTag(resource_type.type_url(), name, tag);
     }

@@ -21,11 +21,14 @@ class Connection {
   using IsHeld = std::function<bool(int type, const std::string& name)>;
 
   // `scene` must outlive this object.
+  // With `only` its streams are of that type's own service; -1: aggregated ones.
   Connection(Scene* scene, std::string who, Variant variant, TestNode node, bool shares_node,
-             IsHeld held);
+             int only, IsHeld held);
   ~Connection();
 
   Variant variant() const { return variant_; }
+  // Whether another client has the same node id.
+  bool shares_node() const { return shares_node_; }
   // Whether there is a stream.
   bool up() const { return stream_ != nullptr; }
   void Open();
@@ -59,6 +62,7 @@ class Connection {
   const Variant variant_;
   const TestNode node_;
   const bool shares_node_;
+  const int only_;
   const IsHeld held_;
   std::unique_ptr<RecordingWire> wire_;
   std::shared_ptr<Stream> stream_;

@@ -20,7 +20,7 @@ class EnvoyClient : public Client {
   EnvoyClient(Scene* scene, std::string who, const ClientPlan& plan, const std::string& node)
       : Client(scene, std::move(who),
                plan.kind == ClientPlan::Kind::kEnvoySotw ? Variant::kSotw : Variant::kDelta,
-               {node, "envoy", "1.40.0"}, plan.shares_node),
+               {node, "envoy", "1.40.0"}, plan),
         waits_for_ever_(plan.odd),
         coalesces_(plan.coalesces) {
     const Channel::Traits manager{Judging::kByContent, false, true};
@@ -180,7 +180,7 @@ class EnvoyClient : public Client {
                     const std::map<std::string, std::string>& before) {
     if (!received.asked.contains(kCluster)) return;
     // What it has is not known after it came back, so that no listener may be left out (XDS W8).
-    if (connection_.variant() == Variant::kSotw && channel(received.type).presented()) return;
+    if (connection_.variant() == Variant::kSotw && channel(received.type).came_back()) return;
     for (const std::string& name : outcome.applied) {
       const std::string tag = channel(received.type).Held(name);
       const auto had = before.find(name);
@@ -192,6 +192,9 @@ class EnvoyClient : public Client {
       const auto cluster = clusters_.find(named);
       if (cluster != clusters_.end() && (!cluster->second.warming || cluster->second.serves))
         continue;
+      // It may have been on its way before there was such a cluster.
+      const int64_t published = scene_->world.FirstOf(received.type, name, tag, received.revision);
+      if (scene_->world.WasAbsent(kCluster, named, published, received.revision)) continue;
       const absl::Time since =
           scene_->world.DiffersSince(received.type, name, old, received.revision);
       if (received.at - since >= kWarmTimeout) continue;
@@ -204,7 +207,7 @@ class EnvoyClient : public Client {
   // What named a cluster that goes names it no more (XDS O1).
   void CheckUnused(const Received& received, const std::string& cluster) {
     // What it has is not known after it came back.
-    if (connection_.variant() == Variant::kSotw && channel(kCluster).presented()) return;
+    if (connection_.variant() == Variant::kSotw && channel(kCluster).came_back()) return;
     for (const int type : {kListener, kRoute}) {
       if (!received.asked.contains(type)) continue;
       for (const auto& [name, tag] : channel(type).HeldAll()) {

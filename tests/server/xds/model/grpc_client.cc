@@ -11,8 +11,7 @@ namespace {
 class GrpcClient : public Client {
  public:
   GrpcClient(Scene* scene, std::string who, const ClientPlan& plan, const std::string& node)
-      : Client(scene, std::move(who), Variant::kSotw, {node, "gRPC C-core", "1.51.0"},
-               plan.shares_node),
+      : Client(scene, std::move(who), Variant::kSotw, {node, "gRPC C-core", "1.51.0"}, plan),
         keeps_last_(plan.odd) {
     AddChannels(std::vector<Channel::Traits>(kTypes.size(), {Judging::kAllNamed, false, false}));
   }

@@ -269,6 +269,11 @@ class Shrinker {
         script.clients[i].*flag = false;
         any |= Try(script);
       }
+      if (best_.clients[i].only >= 0) {
+        Script script = best_;
+        script.clients[i].only = -1;
+        any |= Try(script);
+      }
     }
     return any;
   }

@@ -133,7 +133,9 @@ std::string Names(unsigned names) {
 std::string ClientPlan::Text() const {
   static const char* const kNamesOfKinds[] = {"SotW", "delta", "gRPC", "Envoy SotW", "Envoy delta"};
   return absl::StrCat(kNamesOfKinds[static_cast<int>(kind)], odd ? ", odd" : "",
-                      coalesces ? ", coalesces" : "", shares_node ? ", same node" : "");
+                      coalesces ? ", coalesces" : "", shares_node ? ", same node" : "",
+                      only < 0 ? "" : ", only ",
+                      only < 0 ? "" : kTypes[static_cast<size_t>(only)].name);
 }
 
 std::string Step::Text() const {
@@ -180,7 +182,7 @@ std::string Script::Text() const {
 }
 
 Script Draw(unsigned seed, int steps) {
-  Dice dice(seed);
+  Dice dice(seed), services(seed + 1000003);
   Script script;
   for (int i = 1 + dice.Below(3); i > 0; --i) {
     ClientPlan plan;
@@ -191,6 +193,11 @@ Script Draw(unsigned seed, int steps) {
       plan = script.clients.back();
       plan.shares_node = true;
     }
+    const bool is_textbook =
+        plan.kind == ClientPlan::Kind::kSotw || plan.kind == ClientPlan::Kind::kDelta;
+    // Who shares its node with one of a single type is that node on another type's service.
+    if (is_textbook && (plan.only >= 0 || services.OneIn(4)))
+      plan.only = (plan.only + 1 + services.Below(2)) % static_cast<int>(kTypes.size());
     script.clients.push_back(plan);
   }
   Mood mood{0, 0, 2 + dice.Below(6)};

@@ -20,6 +20,9 @@ struct ClientPlan {
   bool coalesces = false;
   // It has the node id of the client before it, as after a hot restart (XDS C12).
   bool shares_node = false;
+  // It uses the service of this type alone, without the type in its requests (XDS C1); -1: the
+  // aggregated one. Textbook clients only.
+  int only = -1;
 
   std::string Text() const;
 };

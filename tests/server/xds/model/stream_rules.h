@@ -47,6 +47,10 @@ class StreamRules {
   // It follows another stream of the same client, which may have left it with something; what was
   // refused there stays refused where `remembered`.
   void Follow(StreamRules* earlier, bool remembered);
+  // Another stream of its node may have left something.
+  void AssumeCameBack() {
+    for (State& state : states_) state.came_back = true;
+  }
 
  private:
   struct Refused {

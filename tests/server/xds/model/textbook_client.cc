@@ -11,7 +11,8 @@ class TextbookClient : public Client {
   TextbookClient(Scene* scene, std::string who, const ClientPlan& plan, const std::string& node)
       : Client(scene, std::move(who),
                plan.kind == ClientPlan::Kind::kSotw ? Variant::kSotw : Variant::kDelta,
-               {node, "textbook", "1.0.0"}, plan.shares_node) {
+               {node, "textbook", "1.0.0"}, plan),
+        only_(plan.only) {
     const bool delta = plan.kind == ClientPlan::Kind::kDelta;
     AddChannels(std::vector<Channel::Traits>(kTypes.size(),
                                              {Judging::kByContent, plan.odd, delta && plan.odd}));
@@ -29,9 +30,10 @@ class TextbookClient : public Client {
   }
 
   void Want(const Step& step) override {
-    Channel& its = channel(step.type);
+    const int type = only_ < 0 ? step.type : only_;
+    Channel& its = channel(type);
     bool wildcard = its.wildcard();
-    const bool may = kTypes[static_cast<size_t>(step.type)].legacy_wildcard;
+    const bool may = kTypes[static_cast<size_t>(type)].legacy_wildcard;
     if (may && (its.wants() ? step.how % 6 == 0 : step.how % 3 != 0)) wildcard = !wildcard;
     std::set<std::string> names = its.names();
     const unsigned more = step.how >> 4;
@@ -62,6 +64,8 @@ class TextbookClient : public Client {
 
   void Repeat(const Step& step) override { channel(step.type).Repeat((step.how & 1) != 0); }
   void Afresh(const Step& step) override { channel(step.type).Afresh(); }
+
+  const int only_;  // the type whose service it uses; -1: all
 };
 
 }  // namespace

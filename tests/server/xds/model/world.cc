@@ -72,6 +72,13 @@ int64_t World::LastSeen(int type, const std::string& name, const std::string& ta
   return to;
 }
 
+int64_t World::FirstOf(int type, const std::string& name, const std::string& tag,
+                       int64_t revision) const {
+  revision = LastSeen(type, name, tag, revision);
+  while (revision > 1 && At(revision - 1, type, name) == tag) --revision;
+  return revision;
+}
+
 absl::Time World::DiffersSince(int type, const std::string& name, const std::string& tag,
                                int64_t revision) const {
   while (revision > 1 && At(revision - 1, type, name) != tag) --revision;

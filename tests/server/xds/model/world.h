@@ -73,6 +73,9 @@ class World {
   bool WasAbsent(int type, const std::string& name, int64_t from, int64_t to) const;
   // The newest revision up to `to` that has this content; 0 for none.
   int64_t LastSeen(int type, const std::string& name, const std::string& tag, int64_t to) const;
+  // Since which revision it continuously had the content when it had it last, up to `revision`.
+  int64_t FirstOf(int type, const std::string& name, const std::string& tag,
+                  int64_t revision) const;
   // Since when the content is continuously another than `tag`, as of a revision.
   absl::Time DiffersSince(int type, const std::string& name, const std::string& tag,
                           int64_t revision) const;
