@@ -49,6 +49,27 @@ int Severity(NodeState state) {
   return 0;
 }
 
+void SumUp(NodeStatus* node) {
+  bool first = true;
+  node->state = NodeState::kIdle;
+  node->since = absl::InfinitePast();
+  node->detail.clear();
+  node->revision = Revision{};
+  for (const NodeTypeStatus& type : node->types) {
+    if (type.state != NodeState::kIdle) {
+      node->revision = first ? type.revision : std::min(node->revision, type.revision);
+      first = false;
+    }
+    if (Severity(type.state) > Severity(node->state)) {
+      node->state = type.state;
+      node->since = type.since;
+      node->detail = type.detail;
+    } else if (type.state == node->state) {
+      node->since = std::max(node->since, type.since);
+    }
+  }
+}
+
 NodeStatus Merged(std::vector<NodeStatus> streams) {
   NodeStatus merged = std::move(streams.back());
   streams.pop_back();
@@ -72,22 +93,7 @@ NodeStatus Merged(std::vector<NodeStatus> streams) {
     }
   }
   if (merged.types.empty()) return merged;
-  bool first = true;
-  merged.state = NodeState::kIdle;
-  merged.detail.clear();
-  for (const NodeTypeStatus& type : merged.types) {
-    if (type.state != NodeState::kIdle) {
-      merged.revision = first ? type.revision : std::min(merged.revision, type.revision);
-      first = false;
-    }
-    if (Severity(type.state) > Severity(merged.state)) {
-      merged.state = type.state;
-      merged.since = type.since;
-      merged.detail = type.detail;
-    } else if (type.state == merged.state) {
-      merged.since = std::max(merged.since, type.since);
-    }
-  }
+  SumUp(&merged);
   return merged;
 }
 

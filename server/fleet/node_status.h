@@ -39,6 +39,10 @@ struct NodeStatus {
 // How much a state asks for attention: more than any that is better.
 int Severity(NodeState state);
 
+// Takes state, since, detail and revision from `types`: the worst state, and the oldest revision of
+// those that are not IDLE. Without types it is IDLE since the infinite past.
+void SumUp(NodeStatus* node);
+
 // What the streams of one node tell together; they stand from the oldest to the newest, and there
 // is one at least. Of each type tells the newest stream that serves all types, since an older one
 // may be dead without having said so, or else the worst of those of the type's own service, each of

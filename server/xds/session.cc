@@ -586,25 +586,10 @@ NodeStatus Session::Status(absl::Time now) const {
   }
   status.variant = std::string(VariantName(variant_));
   status.of_one_type = !only_.empty();
-  status.state = NodeState::kIdle;
-  status.since = absl::InfinitePast();
-  bool first = true;
   for (const TypeState& state : types_) {
-    if (!state.subscription->active()) continue;
-    NodeTypeStatus type = TypeStatus(state, now);
-    if (type.state != NodeState::kIdle) {
-      status.revision = first ? type.revision : std::min(status.revision, type.revision);
-      first = false;
-    }
-    if (Severity(type.state) > Severity(status.state)) {
-      status.state = type.state;
-      status.since = type.since;
-      status.detail = type.detail;
-    } else if (type.state == status.state) {
-      status.since = std::max(status.since, type.since);
-    }
-    status.types.push_back(std::move(type));
+    if (state.subscription->active()) status.types.push_back(TypeStatus(state, now));
   }
+  SumUp(&status);
   return status;
 }
 
