@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "envoy/service/load_stats/v3/lrs.pb.h"
 #include "server/xds/limits.h"
 #include "storage/model/resource.h"
@@ -26,16 +27,9 @@ LoadStream::LoadStream(const LoadContext* context, Wire* wire)
 
 void LoadStream::Open() {
   MutexLock lock(&mu_);
-  if (context_->quota != nullptr) {
-    absl::StatusOr<std::unique_ptr<StreamQuota::Place>> place = context_->quota->Take();
-    if (!place.ok()) {
-      FinishLocked(place.status());
-      return;
-    }
-    place_ = *std::move(place);
-  }
-  first_request_by_ = context_->clock->Monotonic() + limits::kFirstRequestWithin;
-  context_->timers->CallAt(first_request_by_, weak_from_this());
+  const absl::Status status = admission_.Open(context_->quota, context_->clock->Monotonic());
+  if (!status.ok()) return FinishLocked(status);
+  context_->timers->CallAt(admission_.first_request_by(), weak_from_this());
 }
 
 absl::Status LoadStream::TakeLocked(absl::string_view bytes) {
@@ -62,9 +56,7 @@ absl::Status LoadStream::TakeLocked(absl::string_view bytes) {
           absl::StrCat("the first request of a stream must carry node.id, of at most ",
                        limits::kMaxTokenBytes, " bytes"));
     }
-    if (place_ != nullptr) {
-      if (absl::Status status = place_->Name(node.id()); !status.ok()) return status;
-    }
+    SB_RETURN_IF_ERROR(admission_.Name(node.id()));
     node_id_ = node.id();
     reports_all_ = std::find(node.client_features().begin(), node.client_features().end(),
                              kReportsAll) != node.client_features().end();
@@ -130,16 +122,14 @@ void LoadStream::OnClosed() {
   MutexLock lock(&mu_);
   wire_ = nullptr;
   reporter_ = nullptr;
-  place_ = nullptr;
+  admission_.Leave();
 }
 
 void LoadStream::OnTimer() {
   MutexLock lock(&mu_);
   if (wire_ == nullptr || reporter_ != nullptr) return;
-  if (context_->clock->Monotonic() < first_request_by_) return;
-  FinishLocked(absl::DeadlineExceededError(
-      absl::StrCat("no request came within ", absl::FormatDuration(limits::kFirstRequestWithin),
-                   " of the stream's beginning")));
+  const absl::Status status = admission_.CheckInTime(context_->clock->Monotonic());
+  if (!status.ok()) FinishLocked(status);
 }
 
 void LoadStream::FinishLocked(const absl::Status& status) {

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "base/timers.h"
 #include "server/snapshot/snapshot_reader.h"
+#include "server/xds/admission.h"
 #include "server/xds/load_reports.h"
 #include "server/xds/request_rate.h"
 #include "server/xds/stream.h"
@@ -63,9 +64,8 @@ class LoadStream : public TimerTarget, public std::enable_shared_from_this<LoadS
 
   Mutex mu_;
   Wire* wire_ SB_GUARDED_BY(mu_);  // null once finished
-  std::unique_ptr<StreamQuota::Place> place_ SB_GUARDED_BY(mu_);
+  Admission admission_ SB_GUARDED_BY(mu_);
   RequestRate rate_ SB_GUARDED_BY(mu_);
-  absl::Time first_request_by_ SB_GUARDED_BY(mu_) = absl::InfiniteFuture();
   std::string node_id_ SB_GUARDED_BY(mu_);  // "" until the first request
   std::unique_ptr<LoadReports::Reporter> reporter_ SB_GUARDED_BY(mu_);
   bool reports_all_ SB_GUARDED_BY(mu_) = false;           // whatever clusters the client has

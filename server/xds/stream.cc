@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "server/xds/limits.h"
 #include "storage/model/resource.h"
 
@@ -19,24 +20,15 @@ Stream::~Stream() = default;
 
 void Stream::Open() {
   MutexLock lock(&mu_);
-  if (context_->quota != nullptr) {
-    absl::StatusOr<std::unique_ptr<StreamQuota::Place>> place = context_->quota->Take();
-    if (!place.ok()) {
-      FinishLocked(place.status());
-      return;
-    }
-    place_ = *std::move(place);
-  }
-  first_request_by_ = context_->clock->Monotonic() + limits::kFirstRequestWithin;
-  context_->timers->CallAt(first_request_by_, weak_from_this());
+  const absl::Status status = admission_.Open(context_->quota, context_->clock->Monotonic());
+  if (!status.ok()) return FinishLocked(status);
+  context_->timers->CallAt(admission_.first_request_by(), weak_from_this());
 }
 
 absl::Status Stream::IntroduceLocked(absl::Time now) {
   if (introduced_ || !session_->client().has_value()) return absl::OkStatus();
   const ClientInfo& client = *session_->client();
-  if (place_ != nullptr) {
-    if (absl::Status status = place_->Name(client.node_id); !status.ok()) return status;
-  }
+  SB_RETURN_IF_ERROR(admission_.Name(client.node_id));
   // Groups come with their match rules; until then every node is in the default one.
   group_ = {std::string(kDefaultNamespace), std::string(kDefaultGroup)};
   const SnapshotPtr snapshot = context_->snapshots->Watch(group_, weak_from_this());
@@ -98,7 +90,7 @@ void Stream::OnClosed() {
   }
   Leave();
   MutexLock lock(&mu_);
-  place_ = nullptr;
+  admission_.Leave();
 }
 
 void Stream::Leave() {
@@ -134,11 +126,8 @@ void Stream::OnTimer() {
   calls_.erase(calls_.begin(), calls_.upper_bound(now));
   if (wire_ == nullptr) return;
   if (!introduced_) {
-    if (now >= first_request_by_) {
-      FinishLocked(absl::DeadlineExceededError(
-          absl::StrCat("no request came within ", absl::FormatDuration(limits::kFirstRequestWithin),
-                       " of the stream's beginning")));
-    }
+    const absl::Status status = admission_.CheckInTime(now);
+    if (!status.ok()) FinishLocked(status);
     return;
   }
   session_->OnTime(now);

@@ -14,6 +14,7 @@
 #include "base/timers.h"
 #include "server/fleet/fleet.h"
 #include "server/snapshot/snapshot_reader.h"
+#include "server/xds/admission.h"
 #include "server/xds/node_memory.h"
 #include "server/xds/request_rate.h"
 #include "server/xds/session.h"
@@ -108,9 +109,8 @@ class Stream : public SnapshotWatcher,
   mutable Mutex mu_;
   const std::unique_ptr<Session> session_ SB_PT_GUARDED_BY(mu_);
   Wire* wire_ SB_GUARDED_BY(mu_);  // null once finished
-  std::unique_ptr<StreamQuota::Place> place_ SB_GUARDED_BY(mu_);
+  Admission admission_ SB_GUARDED_BY(mu_);
   RequestRate rate_ SB_GUARDED_BY(mu_);
-  absl::Time first_request_by_ SB_GUARDED_BY(mu_) = absl::InfiniteFuture();
   NodeGroupName group_ SB_GUARDED_BY(mu_);
   NodeMemories::Seat seat_ SB_GUARDED_BY(mu_);
   SnapshotPtr newest_ SB_GUARDED_BY(mu_);  // that the session was told
