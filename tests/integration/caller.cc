@@ -26,8 +26,11 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "tests/integration/byte_buffers.h"
 
 namespace {
+
+using signalbox::testing::BytesOf;
 
 // Its epoch is that of Python's time.monotonic.
 using Clock = std::chrono::steady_clock;
@@ -43,16 +46,6 @@ void Print(const std::string& line) {
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
   std::cout << line << std::endl;
-}
-
-std::string BytesOf(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  if (!buffer.Dump(&slices).ok()) return "";
-  std::string bytes;
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes;
 }
 
 std::string Ask(grpc::GenericStub& stub, const std::string& method) {
