@@ -171,6 +171,7 @@ absl::Status DeltaSession::TakeVirtualHosts(const std::vector<std::string>& adde
                                             const std::vector<std::string>& dropped,
                                             Subscription& subscription) {
   const bool first = !subscription.active();
+  if (first) virtual_hosts_.SetAll(subscription.target_ptr());
   bool wildcard = virtual_hosts_.wildcard();
   for (const std::string& name : dropped) {
     if (name == "*") {
@@ -217,7 +218,10 @@ absl::Status DeltaSession::TakeVersions(const Request& request, Subscription& su
 }
 
 void DeltaSession::AfterTargets() {
-  virtual_hosts_.SetAll(subscription(*virtual_hosts_type_).target_ptr());
+  const Subscription& hosts = subscription(*virtual_hosts_type_);
+  // Who does not ask for virtual hosts does not pay for them.
+  if (!hosts.active()) return;
+  virtual_hosts_.SetAll(hosts.target_ptr());
   RefreshVirtualHosts();
 }
 
