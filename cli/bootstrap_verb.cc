@@ -149,18 +149,22 @@ ExitCode Run(Context& context, const Arguments& arguments) {
 
 absl::StatusOr<Json> MakeEnvoyBootstrap(const EnvoyBootstrap& bootstrap) {
   SB_ASSIGN_OR_RETURN(const ListenAddress address, ParseXds(bootstrap.xds));
+  const bool delta = bootstrap.variant == EnvoyBootstrap::Variant::kDelta;
   // A daemon that restarts is found again soon; the jitter is Envoy's.
   const Json retry = Json::Object(
       {{"retry_back_off", Json::Object({{"base_interval", "0.250s"}, {"max_interval", "5s"}})}});
   const Json ads = Json::Object(
-      {{"api_type", bootstrap.variant == EnvoyBootstrap::Variant::kDelta ? "DELTA_GRPC" : "GRPC"},
+      {{"api_type", delta ? "DELTA_GRPC" : "GRPC"},
        {"transport_api_version", "V3"},
        {"set_node_on_first_message_only", true},
        {"grpc_services",
         Json::Array({Json::Object({{"envoy_grpc", Json::Object({{"cluster_name", kCluster},
                                                                 {"retry_policy", retry}})}})})}});
+  Json node = Json::Object({{"id", bootstrap.node_id}, {"cluster", bootstrap.group}});
+  // Envoy knows times to live, and does not say so by itself.
+  if (delta) node.Set("client_features", Json::Array({"xds.config.supports-resource-ttl"}));
   return Json::Object(
-      {{"node", Json::Object({{"id", bootstrap.node_id}, {"cluster", bootstrap.group}})},
+      {{"node", std::move(node)},
        {"admin", Json::Object({{"address", SocketAddress("127.0.0.1", 0)}})},
        {"dynamic_resources",
         Json::Object({{"ads_config", ads}, {"cds_config", FromAds()}, {"lds_config", FromAds()}})},

@@ -36,6 +36,8 @@ Result Run(std::vector<std::string> args) {
 constexpr char kGolden[] = R"(node:
   id: edge-1
   cluster: edge
+  client_features:
+    - xds.config.supports-resource-ttl
 admin:
   address:
     socket_address:
@@ -121,6 +123,7 @@ TEST_CASE("the bootstrap is a message that Envoy's API knows") {
 TEST_CASE("variant, group and address end where they belong") {
   const std::string sotw =
       Run({"--node-id", "a", "--plaintext", "--sotw", "--xds", "xds.example:7"}).out;
+  CHECK_THAT(sotw, !Catch::Contains("client_features"));
   CHECK_THAT(sotw, Catch::Contains("api_type: GRPC\n") && Catch::Contains("cluster: default\n") &&
                        Catch::Contains("type: STRICT_DNS\n") &&
                        Catch::Contains("dns_lookup_family: ALL\n") &&
