@@ -436,7 +436,8 @@ class Traffic:
 class Caller(Traffic):
     """A steady stream of calls through a gRPC library's own xDS client: "python", "c++" or "node"."""
 
-    def __init__(self, test, library, daemon, target, rate, allowed, features=()):
+    def __init__(self, test, library, daemon, target, rate, allowed, features=(), variables=None):
+        """`variables` are added to its environment."""
         self.node_id = "grpc-" + library
         env = {"python": lambda: {"PYTHONPATH": cached("grpcio-" + GRPCIO_VERSION)},
                "c++": dict,
@@ -446,7 +447,7 @@ class Caller(Traffic):
                    "node": lambda: [cached("node-" + NODE_VERSION, "bin", "node"), os.path.join(HERE, "caller.js")]}
         bootstrap = grpc_bootstrap(test, daemon, self.node_id, features)
         self._start(test, library, rate, allowed, [*program[library](), target, "/test.Who/Ask", str(rate)],
-                    {**test.environment(), **env, "GRPC_XDS_BOOTSTRAP": bootstrap})
+                    {**test.environment(), **env, **(variables or {}), "GRPC_XDS_BOOTSTRAP": bootstrap})
 
     def config(self):
         """(kind's type URL, name) -> the state of each resource that it asked for, as it would tell over CSDS."""

@@ -164,3 +164,29 @@ def test_restart(t):
     fleet.moves("green", grpc_endpoints("shop", ports["green"]))
     fleet.agree()
     fleet.stop()
+
+
+def test_missing(t):
+    """Python: calls fail at once for what is not there, with that reason, and go through when it is (XDS X5)"""
+    daemon = t.daemon()
+    peer = Peer(t)
+    port = int(peer.ask("backend", "blue").split()[1])
+    caller = Caller(t, "python", daemon, "xds:///shop", 20, ["failed"],
+                    variables={"GRPC_EXPERIMENTAL_XDS_DATA_ERROR_HANDLING": "true"})
+    # What calls lack, one after the other, and what the client says of it.
+    steps = [("LDS resource shop: there is no resource of this name",
+              [api_listener("shop", "shop"), route("shop", "shop", prefix=""), cluster("shop")]),
+             ("EDS resource shop: there is no resource of this name", [grpc_endpoints("shop", port)])]
+    for reason, resources in steps:
+        wait_for(lambda: caller.results and reason.replace(" ", "_") in caller.results[-1][2],
+                 lambda: "calls fail for \"%s\": %s %s" % (reason, caller.results[-1:], caller.config()), 10)
+        if resources == steps[-1][1]:
+            caller.expect_from_now("failed", "blue")
+        daemon.apply(*resources)
+    caller.wait_until("blue")
+    slowest = max(end - start for start, end, _ in caller.results)
+    # It would wait for 15 s for each otherwise.
+    expect(slowest < 5, "a call took %.1f s" % slowest)
+    expect(set(caller.config().values()) == {"ACKED"}, "the client has %s" % caller.config())
+    count, _ = caller.stop()
+    t.figures.append("%d calls, the slowest %.0f ms" % (count, slowest * 1000))
