@@ -76,10 +76,11 @@ def tree():
         yield
 
 
-def build(config, targets):
-    """Builds in the copy; None, or the end of what the build said."""
+def build(config, targets, broken=False):
+    """Builds in the copy; None, or the end of what the build said. What is broken is of no use to other builds."""
     done = subprocess.run(["tools/bazel", "--output_base=" + OUTPUT, "build", "--config=" + config, "--keep_going",
-                           "--ui_event_filters=-info", "--show_progress_rate_limit=60", *targets],
+                           "--ui_event_filters=-info", "--show_progress_rate_limit=60",
+                           *(["--noremote_upload_local_results"] if broken else []), *targets],
                           cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                           text=True, errors="replace")
     return None if done.returncode == 0 else "\n".join(done.stdout.splitlines()[-40:])
