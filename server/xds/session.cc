@@ -184,10 +184,15 @@ std::string Session::ReasonToWait(const TypeState& state, const Fragment& wanted
   if (state.subscription->type().short_name() == kCluster) return "";
   const TypeState* clusters = Find(kCluster);
   if (clusters == nullptr || !clusters->subscription->wildcard()) return "";
+  const Held used = state.subscription->Acked(wanted.name());
+  const auto refers = [](const Held& held, const Reference& reference) {
+    return held.fragment() != nullptr && held.fragment()->RefersTo(reference);
+  };
   for (const Reference& reference : wanted.references().names) {
     if (reference.type != kCluster || !clusters->subscription->target().Contains(reference.name))
       continue;
-    if (has.fragment() != nullptr && has.fragment()->RefersTo(reference)) continue;
+    // What it refuses it does not use, and nobody knows that before it answers.
+    if (refers(has, reference) && refers(used, reference)) continue;
     const Held acked = clusters->subscription->Acked(reference.name);
     if (acked.absent() || acked.unknown() ||
         clusters->subscription->RemovalUnderWay(reference.name))

@@ -67,6 +67,7 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
       const std::string error = ErrorText(request.error_detail().message());
       const Subscription::Settled settled = subscription.OnNack(nonce, error, now);
       AfterNack(subscription, settled, error, now);
+      FollowClusters(settled.once_more);
       if (settled.rest_applied) state.refused_versions.clear();
       // Where a newer one is under way nothing follows from this refusal: the same may be tried
       // again.

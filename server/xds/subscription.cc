@@ -202,8 +202,6 @@ Subscription::Pending Subscription::FindPending(Hold hold) const {
     // That a collection is empty is told by its own name (XDS X2).
     if (forced && IsFilledCollection(name)) continue;
     if (want.left_out) {
-      // Who asked for it and hears nothing is told when it is gone (XDS D4).
-      if (forced && has.absent() && removals_ == Removals::kTold) has = Held::Unknown();
       pending.unchanged.emplace_back(name, std::move(has));
       continue;
     }
@@ -289,6 +287,10 @@ void Subscription::MoveSent(const Pending& pending, size_t sent, TypeSetPtr base
   }
   for (const std::string& name : pending.kept_back) {
     if (resend_.contains(name)) resend.insert(name);
+  }
+  // What is left out now is sent, or said to be gone, when that can be (XDS D4, D11).
+  for (const std::string& name : resend_) {
+    if (removals_ != Removals::kByAbsence && Want(name).left_out) resend.insert(name);
   }
   resend_ = std::move(resend);
   answer_due_ = false;
@@ -557,6 +559,19 @@ void Subscription::NoteUnanswered(const std::vector<InFlight>& taken,
   acked_.Set(std::move(unknown));
 }
 
+std::vector<FragmentPtr> Subscription::OnceMore(const std::map<std::string, FragmentPtr>& carried,
+                                                absl::string_view error) const {
+  std::vector<FragmentPtr> fragments;
+  const InFlight& newest = in_flight_.back();
+  for (const auto& [name, fragment] : carried) {
+    if (fragment == nullptr) continue;
+    if (NamesAsCause(error, name)) return {};  // the rest was applied
+    if (!newest.Lists(name) || acked_.Get(name).Is(fragment.get())) continue;
+    if (Held::Content(fragment).Is(newest.full->Find(name))) fragments.push_back(fragment);
+  }
+  return fragments;
+}
+
 void Subscription::NoteApplied(const std::map<std::string, FragmentPtr>& carried,
                                absl::string_view error) {
   bool named = false;
@@ -591,7 +606,10 @@ Subscription::Settled Subscription::OnNack(const std::string& nonce, absl::strin
   NoteUnanswered(taken, carried);
   NoteApplied(carried, error);
   // A newer full state is on its way: the answer to that one says the rest.
-  if (taken.back().full != nullptr && !in_flight_.empty()) return settled;
+  if (taken.back().full != nullptr && !in_flight_.empty()) {
+    settled.once_more = OnceMore(carried, error);
+    return settled;
+  }
 
   // What a later response brings is judged by the answer to that one; what the client dropped, not
   // at all.

@@ -63,6 +63,9 @@ class Subscription {
     absl::Duration elapsed;            // since it was sent
     std::vector<std::string> refused;  // names found guilty by this answer
     bool rest_applied = false;         // it was refused, and what it carried besides is in use
+    // It was a full state, refused as a whole, and the one under way brings this for the first time
+    // once more.
+    std::vector<FragmentPtr> once_more;
   };
 
   // Pointers must outlive this object.
@@ -234,6 +237,10 @@ class Subscription {
   // known.
   void NoteUnanswered(const std::vector<InFlight>& taken,
                       const std::map<std::string, FragmentPtr>& carried);
+  // Of what a full state `carried` that was refused with this text: what was not applied and comes
+  // with the newest one under way.
+  std::vector<FragmentPtr> OnceMore(const std::map<std::string, FragmentPtr>& carried,
+                                    absl::string_view error) const;
   // What was `carried` was refused with this text. Where a cause is named the client applies the
   // rest: it may have by now what it never acknowledged, and what it applied is the best that is
   // known.

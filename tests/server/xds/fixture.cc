@@ -255,6 +255,13 @@ void WireCheck::Violation(const Message& message, absl::string_view what) {
                    absl::StrJoin(message.removed, " -"), "}: ", what));
 }
 
+std::set<std::string>* WireCheck::EndpointsDue() {
+  for (auto& [type, state] : types_) {
+    if (type->short_name() == "endpoints" && state.active) return &state.asked;
+  }
+  return &endpoints_due_;
+}
+
 void WireCheck::Settle(State& state, const Request& request) {
   const auto found = state.unanswered.find(request.nonce);
   if (found == state.unanswered.end()) return;
@@ -265,6 +272,19 @@ void WireCheck::Settle(State& state, const Request& request) {
     // Whatever is not answered with yes may be tried in any combination.
     for (const auto& [nonce, message] : state.unanswered) {
       for (const auto& [name, tag] : message.resources) state.unknown.insert(name);
+    }
+    // Where a cluster comes once more with what is under way, its endpoints follow it.
+    if (variant_ == Variant::kSotw && request.type->short_name() == "cluster") {
+      for (const auto& [nonce, message] : state.unanswered) {
+        if (nonce == request.nonce) continue;
+        for (const auto& [name, tag] : message.resources) {
+          const auto refused = found->second.resources.find(name);
+          if (refused == found->second.resources.end() || refused->second != tag) continue;
+          for (const std::string& endpoints : message.endpoints_of.at(name)) {
+            EndpointsDue()->insert(endpoints);
+          }
+        }
+      }
     }
   }
   state.unanswered.erase(found);
@@ -428,12 +448,8 @@ void WireCheck::OnResponse(const Message& message) {
     for (const auto& [name, tag] : message.resources) other.followed.insert(name);
   }
   if (message.type->short_name() == "cluster") {
-    std::set<std::string>* due = &endpoints_due_;
-    for (auto& [type, other] : types_) {
-      if (type->short_name() == "endpoints" && other.active) due = &other.asked;
-    }
     for (const std::string& cluster : clusters) {
-      for (const std::string& name : message.endpoints_of.at(cluster)) due->insert(name);
+      for (const std::string& name : message.endpoints_of.at(cluster)) EndpointsDue()->insert(name);
     }
   }
 }

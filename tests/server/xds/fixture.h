@@ -215,6 +215,8 @@ class WireCheck {
     return hosts || Covers(state, name);
   }
   void Settle(State& state, const Request& request);
+  // The endpoints that may be sent whatever the client has.
+  std::set<std::string>* EndpointsDue();
   void Violation(const Message& message, absl::string_view what);
 
   const Variant variant_;

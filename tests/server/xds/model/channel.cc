@@ -32,6 +32,7 @@ void Channel::Begin(bool anyway) {
   named_ = false;
   answered_ = {};
   older_nonce_.clear();
+  passed_over_.clear();
   awaited_ = names_;
   ++streams_;
   Ask ask;
@@ -150,7 +151,10 @@ void Channel::Apply(const Received& received, const std::string& name, const std
   // What it acknowledged last may go in the place of what it has and is on trial (XDS W2).
   const auto acked = acked_.find(name);
   const bool good = full_state() && acked != acked_.end() && acked->second == tag;
-  if (held != held_.end() && held->second.tag != tag && !good &&
+  // What came last, with what was refused, may stay there while what is newer waits (XDS O1b).
+  const auto passed_over = passed_over_.find(name);
+  const bool stays = passed_over != passed_over_.end() && passed_over->second == tag;
+  if (held != held_.end() && held->second.tag != tag && !good && !stays &&
       seen < scene_->world.LastSeen(type_, name, held->second.tag, received.revision)) {
     Violation(absl::StrCat(name, ": ", tag, " is older than the ", held->second.tag,
                            " that it has: ", received.Text()));
@@ -178,6 +182,7 @@ Channel::Outcome Channel::Take(const Received& received) {
   if (nothing) {
     answer.error = "Proto constraint validation failed: Invalid duration";
     for (const auto& [name, tag] : message.resources) outcome.refused.push_back(name);
+    if (full_state()) passed_over_ = message.resources;
   } else {
     if (!causes.empty()) {
       answer.error = absl::StrCat("Error adding/updating resource(s) ",
@@ -204,6 +209,7 @@ Channel::Outcome Channel::Take(const Received& received) {
         recorded_.erase(name);
       }
     }
+    passed_over_.clear();
     if (outcome.accepted) version_ = message.version;
   }
   answer.version = version_;

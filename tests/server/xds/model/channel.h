@@ -127,6 +127,8 @@ class Channel {
   Answer answered_;                           // last
   std::map<std::string, std::string> acked_;  // what it acknowledged last, by name
   std::string older_nonce_;                   // the one before
+  // SotW: what the newest message carried, where nothing of it was applied.
+  std::map<std::string, std::string> passed_over_;
 };
 
 }  // namespace signalbox::testing

@@ -68,9 +68,23 @@ void Mend(const World& world, Dice* dice, Edits* edits) {
   }
 }
 
-std::vector<Edit> DrawEdits(const World& world, const Mood& mood, Dice* dice) {
+// Everything becomes what it was a little earlier.
+void RollBack(const World& world, Dice* dice, Edits* edits) {
+  const int64_t to = world.revision() - 1 - dice->Below(2);
+  if (to < 1) return;
+  for (int type = 0; type < static_cast<int>(kTypes.size()); ++type) {
+    for (int name = 0; name < kNames; ++name) {
+      const std::string& before = world.At(to, type, NameOf(name));
+      if (before != world.Now(type, NameOf(name))) (*edits)[{type, name}] = before;
+    }
+  }
+}
+
+std::vector<Edit> DrawEdits(const World& world, const Mood& mood, Dice* dice, Dice* rollbacks) {
   Edits edits;
-  if (dice->OneIn(5)) {
+  if (rollbacks->OneIn(6)) {
+    RollBack(world, rollbacks, &edits);
+  } else if (dice->OneIn(5)) {
     Move(world, dice, &edits);
   } else if (mood.trouble > 0 && dice->OneIn(6)) {
     Mend(world, dice, &edits);
@@ -182,7 +196,7 @@ std::string Script::Text() const {
 }
 
 Script Draw(unsigned seed, int steps) {
-  Dice dice(seed), services(seed + 1000003);
+  Dice dice(seed), services(seed + 1000003), rollbacks(seed + 2000003);
   Script script;
   for (int i = 1 + dice.Below(3); i > 0; --i) {
     ClientPlan plan;
@@ -209,7 +223,7 @@ Script Draw(unsigned seed, int steps) {
     Step step;
     if (i == 0 || dice.OneIn(6)) {
       step.kind = Step::Kind::kPublish;
-      step.edits = DrawEdits(world, mood, &dice);
+      step.edits = DrawEdits(world, mood, &dice, &rollbacks);
       world.Publish(step.edits, absl::UnixEpoch());
     } else if (dice.OneIn(10)) {
       step.kind = Step::Kind::kAdvance;
