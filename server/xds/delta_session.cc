@@ -213,7 +213,6 @@ absl::Status DeltaSession::TakeVersions(const Request& request, Subscription& su
     }
   }
   subscription.AssumeHeld(std::move(held));
-  Recall(subscription);
   return absl::OkStatus();
 }
 

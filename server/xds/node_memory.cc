@@ -18,29 +18,36 @@ void DoNotVouch(Refusal& refusal) {
 
 }  // namespace
 
-NodeMemory NodeMemories::Join(const std::string& node, const std::string& client,
-                              const std::string& namespace_name, std::weak_ptr<RetryTarget> stream,
-                              Seat* seat) {
-  const Key key{node, client};
+NodeMemories::Seat NodeMemories::Join(const std::string& node, const std::string& client,
+                                      const std::string& namespace_name,
+                                      std::weak_ptr<RetryTarget> stream) {
   MutexLock lock(&mu_);
-  Entry& entry = entries_[key];
+  Entry& entry = entries_[{node, client}];
   UseLocked(entry);
   entry.namespace_name = namespace_name;
-  if (!entry.streams.empty() && !std::exchange(entry.shared, true)) {
-    for (auto& [type, of_type] : entry.types) {
-      for (auto& [name, refusal] : of_type.refused) DoNotVouch(refusal);
-    }
-    NoteChangedLocked(key);
-  }
   const std::shared_ptr<RetryTarget> target = stream.lock();
-  entry.streams.push_back({target.get(), std::move(stream)});
-  *seat = {node, client, target.get(), entry.last};
-  NodeMemory memory;
-  for (const auto& [type, of_type] : entry.types) {
-    NodeMemory::OfType& told = memory.types[type];
-    for (const auto& [name, refusal] : of_type.refused) told.refused.push_back(refusal);
-    for (const auto& [name, when] : of_type.unsettled) told.unsettled.push_back(name);
+  entry.streams.push_back({target.get(), std::move(stream), {}});
+  return {node, client, target.get(), {}};
+}
+
+NodeMemory NodeMemories::Recall(const std::string& type, Seat* seat) {
+  MutexLock lock(&mu_);
+  const auto found = entries_.find({seat->node, seat->client});
+  if (found == entries_.end()) return {};
+  Entry& entry = found->second;
+  OfType& of_type = entry.types[type];
+  for (Live& live : entry.streams) {
+    if (live.stream == seat->stream) {
+      live.types.insert(type);
+    } else if (live.types.contains(type) && entry.shared.insert(type).second) {
+      for (auto& [name, refusal] : of_type.refused) DoNotVouch(refusal);
+      NoteChangedLocked(found->first);
+    }
   }
+  seat->as_of[type] = entry.last;
+  NodeMemory memory;
+  for (const auto& [name, refusal] : of_type.refused) memory.refused.push_back(refusal);
+  for (const auto& [name, when] : of_type.unsettled) memory.unsettled.push_back(name);
   return memory;
 }
 
@@ -52,7 +59,7 @@ void NodeMemories::Note(const Seat& seat, std::vector<RefusalChange> changes) {
   for (RefusalChange& change : changes) {
     std::map<std::string, Refusal>& refused = found->second.types[change.type].refused;
     if (change.refusal.has_value()) {
-      if (found->second.shared) DoNotVouch(*change.refusal);
+      if (found->second.shared.contains(change.type)) DoNotVouch(*change.refusal);
       refused.insert_or_assign(change.name, *std::move(change.refusal));
       changed = true;
       continue;
@@ -75,7 +82,9 @@ void NodeMemories::Leave(const Seat& seat,
   ++entry.last;
   for (const auto& [type, names] : unsettled) {
     std::map<std::string, uint64_t>& known = entry.types[type].unsettled;
-    std::erase_if(known, [&](const auto& name) { return name.second <= seat.as_of; });
+    const auto told = seat.as_of.find(type);
+    const uint64_t as_of = told == seat.as_of.end() ? 0 : told->second;
+    std::erase_if(known, [&](const auto& name) { return name.second <= as_of; });
     for (const std::string& name : names) known.insert_or_assign(name, entry.last);
   }
   if (entry.streams.empty()) ReleaseLocked(found);
@@ -163,14 +172,21 @@ void NodeMemories::Learn(const std::string& node, const std::string& client,
   if (changed_.contains(key)) return;
   const auto found = entries_.try_emplace(key).first;
   Entry& entry = found->second;
-  if (!entry.streams.empty()) return;
+  const auto is_asked_for = [&](const std::string& type) {
+    return std::any_of(entry.streams.begin(), entry.streams.end(),
+                       [&](const Live& live) { return live.types.contains(type); });
+  };
   entry.namespace_name = namespace_name;
-  for (auto& [type, of_type] : entry.types) of_type.refused.clear();
+  for (auto& [type, of_type] : entry.types) {
+    if (!is_asked_for(type)) of_type.refused.clear();
+  }
   for (auto& [type, refusal] : refused) {
+    if (is_asked_for(type)) continue;
+    if (entry.shared.contains(type)) DoNotVouch(refusal);
     std::string name = refusal.name;
     entry.types[type].refused.insert_or_assign(std::move(name), std::move(refusal));
   }
-  ReleaseLocked(found);
+  if (entry.streams.empty()) ReleaseLocked(found);
 }
 
 void NodeMemories::UseLocked(Entry& entry) {

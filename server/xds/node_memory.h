@@ -18,14 +18,11 @@
 
 namespace signalbox {
 
-// What the streams of a client leave behind for its next one: what they refused, and what it may
-// have without saying so.
+// What the streams of a client leave behind of one type for its next one: what they refused, and
+// what it may have without saying so.
 struct NodeMemory {
-  struct OfType {
-    std::vector<Refusal> refused;        // by name
-    std::vector<std::string> unsettled;  // sent, neither acknowledged nor refused (XDS D3)
-  };
-  std::map<std::string, OfType> types;  // by short name
+  std::vector<Refusal> refused;        // by name
+  std::vector<std::string> unsettled;  // sent, neither acknowledged nor refused (XDS D3)
 };
 
 // Something that became refused, or is not any more.
@@ -45,9 +42,10 @@ class RetryTarget {
 
 // The memories of all clients, each found by node id and client build: two builds with one id must
 // not vouch for each other (XDS W2, O2b). Streams of one client that live at the same time each add
-// what they find, take back nothing of another's and do not vouch for what another has (C12). Of
-// clients without a stream it holds limits::kMaxRememberedNodes; who was seen longest ago goes
-// first. Safe from any thread; calls nobody while locked.
+// what they find, take back nothing of another's and, where two ask for the same type, do not vouch
+// for what another has (C12); those of separate services are each alone with their type. Of clients
+// without a stream it holds limits::kMaxRememberedNodes; who was seen longest ago goes first. Safe
+// from any thread; calls nobody while locked.
 //
 // What is refused is meant to outlive the process: whoever writes it down waits for changes and
 // takes them; what was written down before, or at another instance, is learned.
@@ -58,14 +56,16 @@ class NodeMemories {
     std::string node;
     std::string client;
     const RetryTarget* stream = nullptr;
-    uint64_t as_of = 0;  // of what is unsettled, what the stream was told
+    // By type: of what is unsettled, what the stream was told.
+    std::map<std::string, uint64_t> as_of;
   };
 
-  // A stream of the client begins: what is known of the client. `namespace_name` is that of its
-  // resources.
-  NodeMemory Join(const std::string& node, const std::string& client,
-                  const std::string& namespace_name, std::weak_ptr<RetryTarget> stream, Seat* seat)
-      SB_EXCLUDES(mu_);
+  // A stream of the client begins. `namespace_name` is that of its resources.
+  Seat Join(const std::string& node, const std::string& client, const std::string& namespace_name,
+            std::weak_ptr<RetryTarget> stream) SB_EXCLUDES(mu_);
+  // The stream begins to ask for a type, by its short name: what is known of the client. Once for
+  // each type.
+  NodeMemory Recall(const std::string& type, Seat* seat) SB_EXCLUDES(mu_);
   // What the stream found.
   void Note(const Seat& seat, std::vector<RefusalChange> changes) SB_EXCLUDES(mu_);
   // The stream ends; `unsettled` is what it leaves of each type that its client asked for, which
@@ -90,8 +90,8 @@ class NodeMemories {
   std::vector<NodeQuarantines> TakeChanged(size_t count) SB_EXCLUDES(mu_);
   // These could not be written down: they count as changed again.
   void PutBack(const std::vector<NodeQuarantines>& taken) SB_EXCLUDES(mu_);
-  // What the client refuses, as somebody wrote it down. Does nothing where a stream of the client
-  // is here, which knows better, or where something is still to be written.
+  // What the client refuses, as somebody wrote it down; but of a type that a stream of the client
+  // asks for here, which knows better, and where something is still to be written.
   void Learn(const std::string& node, const std::string& client, const std::string& namespace_name,
              std::vector<std::pair<std::string, Refusal>> refused) SB_EXCLUDES(mu_);
 
@@ -100,6 +100,7 @@ class NodeMemories {
   struct Live {
     const RetryTarget* stream;
     std::weak_ptr<RetryTarget> target;
+    std::set<std::string> types;  // that it asks for
   };
   struct OfType {
     std::map<std::string, Refusal> refused;
@@ -109,9 +110,9 @@ class NodeMemories {
     std::string namespace_name;
     std::map<std::string, OfType> types;
     std::vector<Live> streams;
-    // Whether two streams of it were there at once. They may be those of two processes: that one
-    // has nothing of a name does not say that the other has not.
-    bool shared = false;
+    // The types that two streams of it asked for at once. They may be those of two processes: that
+    // one has nothing of a name does not say that the other has not.
+    std::set<std::string> shared;
     uint64_t last = 0;
     std::optional<std::list<Key>::iterator> unused;  // its place in `by_use_`
   };

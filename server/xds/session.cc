@@ -455,27 +455,27 @@ absl::Time Session::NextDeadline(absl::Time now) const {
   return next;
 }
 
-void Session::Remember(NodeMemory memory) {
-  memory_ = std::move(memory);
+std::vector<const ResourceType*> Session::TakeAsked() {
+  std::vector<const ResourceType*> asked;
   for (TypeState& state : types_) {
-    if (state.subscription->active()) Recall(*state.subscription);
+    if (state.subscription->active() && !std::exchange(state.told_asked, true))
+      asked.push_back(&state.subscription->type());
   }
+  return asked;
 }
 
-void Session::Recall(Subscription& subscription) {
-  const auto found = memory_.types.find(std::string(subscription.type().short_name()));
-  if (found == memory_.types.end()) return;
-  for (Refusal& refusal : found->second.refused)
-    subscription.refusals().Remember(std::move(refusal));
+void Session::Remember(const ResourceType& type, NodeMemory memory) {
+  TypeState& state = types_[type.index()];
+  Subscription& subscription = *state.subscription;
+  for (Refusal& refusal : memory.refused) subscription.refusals().Remember(std::move(refusal));
   if (has_targets_) subscription.refusals().OnTarget(subscription.target());
-  types_[subscription.type().index()].left_unsettled = !found->second.unsettled.empty();
+  state.left_unsettled = !memory.unsettled.empty();
   std::vector<Holding::Exception> unsettled;
-  for (const std::string& name : found->second.unsettled) {
+  for (const std::string& name : memory.unsettled) {
     if (subscription.Covers(name) && subscription.Sent(name).absent())
       unsettled.emplace_back(name, Held::Unknown());
   }
   subscription.AssumeHeld(std::move(unsettled));
-  memory_.types.erase(found);
 }
 
 void Session::WatchForOrphans(absl::Time now) {
@@ -511,7 +511,6 @@ std::map<std::string, std::vector<std::string>> Session::Unsettled() const {
 
 void Session::Retry() {
   for (const TypeState& state : types_) state.subscription->Retry();
-  memory_.types.clear();
   OnRetry();
 }
 

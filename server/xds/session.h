@@ -133,8 +133,10 @@ class Session {
   // Secrets are not sent on this stream: others could read them (XDS 1.8). Before anything else.
   void WithholdSecrets() { withholds_secrets_ = true; }
 
-  // What earlier streams of the same client left behind. Before the first Next.
-  void Remember(NodeMemory memory);
+  // The types whose first request was read since the last call.
+  std::vector<const ResourceType*> TakeAsked();
+  // What earlier streams of the same client left behind of such a type. Before the next Next.
+  void Remember(const ResourceType& type, NodeMemory memory);
   // What became refused, or is not any more, since the last call.
   std::vector<RefusalChange> TakeRefusalChanges();
   // What of each type that the client asked for was sent, and neither acknowledged nor refused.
@@ -216,8 +218,6 @@ class Session {
   }
   // The client says that it has something from before this stream.
   void NotePresented() { presented_ = true; }
-  // The type's first request was read: what is remembered of the client applies to it.
-  void Recall(Subscription& subscription);
   // Whether an earlier stream left unsettled what it sent of the type: the client may have more
   // than it says.
   bool LeftUnsettled(const Subscription& subscription) const {
@@ -239,8 +239,9 @@ class Session {
   using AllReferrers = std::optional<std::vector<Referrers>>;
   struct TypeState {
     std::unique_ptr<Subscription> subscription;
-    Revision synced;        // the newest revision that the client has all of
-    absl::Time changed_at;  // of the last thing that happened
+    bool told_asked = false;  // by TakeAsked
+    Revision synced;          // the newest revision that the client has all of
+    absl::Time changed_at;    // of the last thing that happened
     absl::Time answered_at = absl::InfinitePast();
     std::map<std::string, Waiting, std::less<>> waiting;  // by name
     bool left_unsettled = false;                          // by an earlier stream
@@ -294,7 +295,6 @@ class Session {
   std::string only_;              // the type URL of every request; "" for any
   std::vector<TypeState> types_;  // by ResourceType::index()
   std::optional<ClientInfo> client_;
-  NodeMemory memory_;
   bool has_targets_ = false;
   bool unproven_ = false;   // View::unproven of the newest targets
   bool presented_ = false;  // the client has something from before

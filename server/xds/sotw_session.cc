@@ -118,7 +118,6 @@ absl::Status SotwSession::OnRequest(absl::string_view bytes, absl::Time now) {
       if (full_state && !request.version_info().empty()) subscription.AssumeUnknown();
       state.presented_version = request.version_info();
       if (!request.version_info().empty()) NotePresented();
-      Recall(subscription);
     } else {
       AskedAgain(subscription.type(), subscription.names().names());
       subscription.ResendAll();

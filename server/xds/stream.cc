@@ -40,8 +40,8 @@ absl::Status Stream::IntroduceLocked(absl::Time now) {
   connected_ = context_->clock->Now();
   ends_ = now + DrawAge();
   newest_ = snapshot;
-  session_->Remember(context_->memories->Join(client.node_id, client.agent, group_.namespace_name,
-                                              weak_from_this(), &seat_));
+  seat_ = context_->memories->Join(client.node_id, client.agent, group_.namespace_name,
+                                   weak_from_this());
   session_->OnTargets(View::Of(*snapshot), now);
   context_->observer->OnConnected(client, session_->variant());
   context_->fleet->Connect(client.node_id, weak_from_this());
@@ -62,6 +62,9 @@ void Stream::OnMessage(absl::string_view bytes) {
   if (!status.ok()) {
     FinishLocked(status);
     return;
+  }
+  for (const ResourceType* type : session_->TakeAsked()) {
+    session_->Remember(*type, context_->memories->Recall(std::string(type->short_name()), &seat_));
   }
   PumpLocked(now);
 }

@@ -8,7 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/snapshot/fragment.h"
 #include "server/xds/limits.h"
+#include "tests/testing/xds_bodies.h"
 
 namespace signalbox {
 namespace {
@@ -19,33 +21,38 @@ using Names = std::vector<std::string>;
 class Guest : public RetryTarget, public std::enable_shared_from_this<Guest> {
  public:
   static std::shared_ptr<Guest> Join(NodeMemories* memories, const std::string& node,
-                                     const std::string& client = "envoy 1.40.0") {
+                                     const std::string& client = "envoy 1.40.0",
+                                     const std::string& type = "cluster") {
     auto guest = std::make_shared<Guest>();
     guest->memories_ = memories;
-    guest->told = memories->Join(node, client, "default", guest, &guest->seat_);
+    guest->type_ = type;
+    guest->seat_ = memories->Join(node, client, "default", guest);
+    guest->told = memories->Recall(type, &guest->seat_);
     return guest;
   }
+  static std::shared_ptr<Guest> JoinService(NodeMemories* memories, const std::string& type) {
+    return Join(memories, "n1", "envoy 1.40.0", type);
+  }
 
-  void Refuse(const std::string& name, const std::string& version = "v1") {
-    memories_->Note(seat_, {{"cluster", name, "", Refusal{name, version, nullptr, "bad"}}});
+  void Refuse(const std::string& name, const std::string& version = "v1",
+              FragmentPtr last_good = nullptr) {
+    memories_->Note(seat_, {{type_, name, "", Refusal{name, version, last_good, "bad"}}});
   }
   void Accept(const std::string& name, const std::string& version = "v1") {
-    memories_->Note(seat_, {{"cluster", name, version, std::nullopt}});
+    memories_->Note(seat_, {{type_, name, version, std::nullopt}});
   }
-  void Leave(const Names& unsettled = {}) { memories_->Leave(seat_, {{"cluster", unsettled}}); }
+  void Leave(const Names& unsettled = {}) { memories_->Leave(seat_, {{type_, unsettled}}); }
 
   Names Refused() const {
     Names names;
-    const auto found = told.types.find("cluster");
-    if (found == told.types.end()) return names;
-    for (const Refusal& refusal : found->second.refused)
-      names.push_back(absl::StrCat(refusal.name, " ", refusal.version));
+    for (const Refusal& refusal : told.refused) {
+      names.push_back(absl::StrCat(refusal.name, " ", refusal.version,
+                                   refusal.last_good != nullptr ? " known" : "",
+                                   refusal.may_hold ? " unknown" : ""));
+    }
     return names;
   }
-  Names Unsettled() const {
-    const auto found = told.types.find("cluster");
-    return found == told.types.end() ? Names() : found->second.unsettled;
-  }
+  Names Unsettled() const { return told.unsettled; }
 
   void OnRetry() override { ++retries; }
 
@@ -54,8 +61,14 @@ class Guest : public RetryTarget, public std::enable_shared_from_this<Guest> {
 
  private:
   NodeMemories* memories_ = nullptr;
+  std::string type_;
   NodeMemories::Seat seat_;
 };
+
+FragmentPtr Good() {
+  static auto* const bodies = new testing::XdsBodies();
+  return bodies->Make({.type = "cluster", .name = "a", .tag = "1"});
+}
 
 Names Written(NodeMemories& memories) {
   Names names;
@@ -89,7 +102,7 @@ TEST_CASE("what a stream refused is known while it lives", "[node_memory]") {
   NodeMemories memories;
   const auto first = Guest::Join(&memories, "n1");
   first->Refuse("a");
-  CHECK(Guest::Join(&memories, "n1")->Refused() == Names{"a v1"});
+  CHECK(Guest::Join(&memories, "n1")->Refused() == Names{"a v1 unknown"});
 }
 
 TEST_CASE("streams of one client take nothing back of each other's (XDS C12, O2b)",
@@ -103,14 +116,43 @@ TEST_CASE("streams of one client take nothing back of each other's (XDS C12, O2b
   // It was told of neither; what it leaves says nothing of them.
   second->Leave({"w"});
   const auto third = Guest::Join(&memories, "n1");
-  CHECK(third->Refused() == Names{"a v1", "b v1"});
+  CHECK(third->Refused() == Names{"a v1 unknown", "b v1 unknown"});
   CHECK(third->Unsettled() == Names{"u", "w"});
   // Another version than the one that is known was refused before: that one is still refused.
   third->Accept("a", "v0");
   third->Leave();
   const auto last = Guest::Join(&memories, "n1");
-  CHECK(last->Refused() == Names{"a v1", "b v1"});
+  CHECK(last->Refused() == Names{"a v1 unknown", "b v1 unknown"});
   CHECK(last->Unsettled().empty());
+}
+
+TEST_CASE("one of two processes does not say what the other has (XDS O2b)", "[node_memory]") {
+  NodeMemories memories;
+  const auto first = Guest::Join(&memories, "n1");
+  first->Refuse("a", "v2", Good());
+  const auto second = Guest::Join(&memories, "n1");
+  CHECK(second->Refused() == Names{"a v2 unknown"});
+  first->Refuse("b", "v2", Good());
+  first->Leave();
+  second->Leave();
+  CHECK(Guest::Join(&memories, "n1")->Refused() == Names{"a v2 unknown", "b v2 unknown"});
+}
+
+TEST_CASE("streams of separate services say it each of their type (XDS C12, O2b)",
+          "[node_memory]") {
+  NodeMemories memories;
+  const auto clusters = Guest::JoinService(&memories, "cluster");
+  const auto listeners = Guest::JoinService(&memories, "listener");
+  clusters->Refuse("a", "v2", Good());
+  listeners->Refuse("a", "v2", Good());
+  clusters->Leave({"u"});
+  const auto again = Guest::JoinService(&memories, "cluster");
+  CHECK(again->Refused() == Names{"a v2 known"});
+  CHECK(again->Unsettled() == Names{"u"});
+  // A second process has listeners, too.
+  CHECK(Guest::JoinService(&memories, "listener")->Refused() == Names{"a v2 unknown"});
+  again->Leave();
+  CHECK(Guest::JoinService(&memories, "cluster")->Refused() == Names{"a v2 known"});
 }
 
 TEST_CASE("who was seen longest ago is forgotten, also where it was written down",
@@ -184,7 +226,7 @@ TEST_CASE("what was written down is learned, but not of who is here", "[node_mem
   const auto first = Guest::Join(&memories, "n1");
   CHECK(first->Refused() == Names{"b v1"});
   learn("n1", "c");
-  CHECK(Guest::Join(&memories, "n1")->Refused() == Names{"b v1"});
+  CHECK(Guest::Join(&memories, "n1")->Refused() == Names{"b v1 unknown"});
   memories.Learn("n2", "envoy 1.40.0", "default", {});
   CHECK(Guest::Join(&memories, "n2")->Refused().empty());
   // What is not written yet is newer.
@@ -193,6 +235,21 @@ TEST_CASE("what was written down is learned, but not of who is here", "[node_mem
   third->Leave();
   learn("n3", "y");
   CHECK(Guest::Join(&memories, "n3")->Refused() == Names{"x v1"});
+}
+
+TEST_CASE("what another instance wrote is learned of the types that are asked for there",
+          "[node_memory]") {
+  NodeMemories memories;
+  const auto clusters = Guest::JoinService(&memories, "cluster");
+  clusters->Refuse("a");
+  CHECK(Written(memories) == Names{"n1 cluster/a"});
+  memories.Learn("n1", "envoy 1.40.0", "default",
+                 {{"cluster", Refusal{"b", "v1", nullptr, "bad"}},
+                  {"listener", Refusal{"l", "v1", nullptr, "bad"}}});
+  // It goes along with what is written here.
+  clusters->Refuse("c");
+  CHECK(Written(memories) == Names{"n1 cluster/a", "n1 cluster/c", "n1 listener/l"});
+  CHECK(Guest::JoinService(&memories, "listener")->Refused() == Names{"l v1"});
 }
 
 TEST_CASE("a retry forgets what the node refused and tells its streams", "[node_memory]") {
@@ -211,7 +268,7 @@ TEST_CASE("a retry forgets what the node refused and tells its streams", "[node_
   CHECK(other->retries == 0);
   CHECK(Written(memories) == Names{"n1 nothing", "n1 nothing"});
   CHECK(Guest::Join(&memories, "n1")->Refused().empty());
-  CHECK(Guest::Join(&memories, "n2")->Refused() == Names{"a v1"});
+  CHECK(Guest::Join(&memories, "n2")->Refused() == Names{"a v1 unknown"});
   CHECK(memories.Retry("nobody") == 0);
 }
 

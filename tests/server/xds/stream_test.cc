@@ -26,12 +26,12 @@ Server::Edit Put(const std::string& type, const std::string& name, const std::st
   return {{type, name, tag, {}}, false};
 }
 
-// One stream and what its client does by hand.
+// One stream, of all types or of one, and what its client does by hand.
 struct Peer {
-  explicit Peer(Server* server, Variant of = Variant::kSotw)
-      : variant(of), stream(server->Open(of, &wire)) {}
+  explicit Peer(Server* server, Variant of = Variant::kSotw, const std::string& only = "")
+      : variant(of), stream(server->Open(of, &wire, only.empty() ? "" : Url(only))) {}
 
-  std::string Url(const std::string& type) const {
+  static std::string Url(const std::string& type) {
     return Bodies().registry().FindByShortName(type)->type_url();
   }
 
@@ -597,6 +597,35 @@ TEST_CASE("whoever publishes, closes and answers at once does no harm", "[stream
     peer.stream->Close(absl::OkStatus());
     peer.stream->OnClosed();
     CHECK(peer.wire.violations.empty());
+  }
+}
+
+TEST_CASE("what is good is known where a node has a stream for each type (XDS W2, C12, O2b)",
+          "[stream]") {
+  FakeClock clock;
+  for (const Variant variant : {Variant::kSotw, Variant::kDelta}) {
+    Server server(&Bodies(), &clock);
+    server.Publish({Put("cluster", "a", "1"), Put("cluster", "b", "1"), Put("listener", "l", "1")});
+    Peer clusters(&server, variant, "cluster"), listeners(&server, variant, "listener");
+    for (Peer* peer : {&clusters, &listeners}) {
+      peer->Ask(peer == &clusters ? "cluster" : "listener", {}, &kNode);
+      const auto first = peer->Take();
+      REQUIRE(first.has_value());
+      peer->Answer(*first, {}, {});
+    }
+    server.Publish({Put("cluster", "a", "bad")});
+    const auto bad = clusters.Take();
+    REQUIRE(bad.has_value());
+    clusters.Answer(*bad, {}, "Error adding/updating cluster(s) a: it is bad");
+    CHECK_FALSE(clusters.Take().has_value());
+    clusters.stream->OnClosed();
+    Peer again(&server, variant, "cluster");
+    again.Ask("cluster", {}, &kNode);
+    const auto good = again.Take();
+    REQUIRE(good.has_value());
+    CHECK(good->resources == std::map<std::string, std::string>{{"a", "1"}, {"b", "1"}});
+    again.stream->OnClosed();
+    listeners.stream->OnClosed();
   }
 }
 
