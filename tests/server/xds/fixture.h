@@ -179,6 +179,11 @@ class WireCheck {
   void OnResponse(const Message& message);
   // The next message of the type may repeat what the client has.
   void AllowAll(const ResourceType* type) { types_[type].all_asked = true; }
+  // Each name asked for may be sent once, whatever the client has and whenever that is.
+  void AllowNames(const ResourceType* type) {
+    State& state = types_[type];
+    state.asked.insert(state.names.begin(), state.names.end());
+  }
   // The resource is deleted, which a SotW client of this type is not told (W9): it may be sent
   // again when it is there again, although the client has it.
   void OnDeleted(const ResourceType* type, const std::string& name) {

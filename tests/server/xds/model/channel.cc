@@ -144,7 +144,14 @@ void Channel::Remove(const Received& received, const std::string& name) {
   held_.erase(held);
 }
 
-void Channel::Apply(const Received& received, const std::string& name, const std::string& tag) {
+bool Channel::IsUnsaid(const std::string& name) const {
+  const auto held = held_.find(name);
+  return full_state() && presented_ && held != held_.end() && !held->second.accepted &&
+         held->second.daemon != connection_->daemon();
+}
+
+void Channel::Apply(const Received& received, const std::string& name, const std::string& tag,
+                    bool accepted) {
   const auto held = held_.find(name);
   const int64_t seen = scene_->world.LastSeen(type_, name, tag, received.revision);
   if (seen == 0) Violation(absl::StrCat(name, "=", tag, " is not what was ever published"));
@@ -159,7 +166,7 @@ void Channel::Apply(const Received& received, const std::string& name, const std
     Violation(absl::StrCat(name, ": ", tag, " is older than the ", held->second.tag,
                            " that it has: ", received.Text()));
   }
-  held_[name] = {tag, received.revision, connection_->daemon()};
+  held_[name] = {tag, received.revision, connection_->daemon(), accepted};
 }
 
 Channel::Outcome Channel::Take(const Received& received) {
@@ -202,7 +209,8 @@ Channel::Outcome Channel::Take(const Received& received) {
     for (const auto& [name, tag] : message.resources) {
       if (!Covers(name) || VerdictOf(tag) != Verdict::kGood) continue;
       outcome.applied.push_back(name);
-      Apply(received, name, tag);
+      if (IsUnsaid(name)) outcome.unsaid.insert(name);
+      Apply(received, name, tag, outcome.accepted);
       if (outcome.accepted || !traits_.forgets) {
         recorded_.insert(name);
       } else {
@@ -285,6 +293,7 @@ void Channel::AtRest(std::vector<std::string>* wrong) const {
   for (const std::string& name : covered) {
     const std::string& wanted = scene_->world.Now(type_, name);
     const std::string has = Held(name);
+    if (IsUnsaid(name)) continue;
     if (wanted.empty()) {
       if (has.empty()) continue;
       // What it has and does not list is remembered as long as the daemon lives (XDS D3).

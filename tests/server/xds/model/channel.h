@@ -32,6 +32,8 @@ class Channel {
     std::vector<std::string> applied;  // also what the client had already
     std::vector<std::string> removed;  // delta: also what the client did not have
     std::vector<std::string> refused;  // is in the message and was not applied
+    // Of `applied`, in the place of what the server does not know of.
+    std::set<std::string> unsaid;
     bool accepted = false;
   };
 
@@ -91,6 +93,7 @@ class Channel {
     std::string tag;
     int64_t revision;  // as of which it was sent
     int daemon;        // which knows that it was
+    bool accepted;     // with the message that brought it
   };
   struct Answer {
     std::string nonce;
@@ -104,7 +107,11 @@ class Channel {
   bool full_state() const { return sotw() && row().full_state; }
   std::vector<std::string> List();
   void Remove(const Received& received, const std::string& name);
-  void Apply(const Received& received, const std::string& name, const std::string& tag);
+  // Whether it has what came beside something refused: no version tells that, and another daemon
+  // does not know of it.
+  bool IsUnsaid(const std::string& name) const;
+  void Apply(const Received& received, const std::string& name, const std::string& tag,
+             bool accepted);
   void Violation(const std::string& text) const;
 
   Scene* const scene_;

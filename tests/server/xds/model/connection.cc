@@ -113,6 +113,7 @@ void Connection::Note() {
   if (received.type == kEndpoints && received.at >= orphan_at_) {
     orphan_at_ = absl::InfiniteFuture();
     check_->AllowAll(received.message.type);
+    check_->AllowNames(received.message.type);
   }
   check_->OnResponse(received.message);
   rules_->OnComposed(received, held_);

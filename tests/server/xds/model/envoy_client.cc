@@ -55,7 +55,7 @@ class EnvoyClient : public Client {
     bool serves = false;  // an earlier one of its name does, while it warms
     absl::Time until;
     std::string endpoints;  // that came since it did
-    bool doubtful = false;  // it came on an earlier stream
+    bool doubtful = false;  // it came on an earlier stream, or in the place of what is not known
   };
 
   void Begin() override {
@@ -135,6 +135,7 @@ class EnvoyClient : public Client {
       cluster.warming = cluster.eds;
       cluster.serves = found != clusters_.end() && (found->second.serves || !found->second.warming);
       cluster.until = scene_->clock.Now() + kInitialFetchTimeout;
+      cluster.doubtful = outcome.unsaid.contains(name);
       changed |= cluster.eds;
       clusters_[name] = std::move(cluster);
     }

@@ -68,9 +68,8 @@ void Mend(const World& world, Dice* dice, Edits* edits) {
   }
 }
 
-// Everything becomes what it was a little earlier.
-void RollBack(const World& world, Dice* dice, Edits* edits) {
-  const int64_t to = world.revision() - 1 - dice->Below(2);
+// Everything becomes what it was at a revision.
+void RollBack(const World& world, int64_t to, Edits* edits) {
   if (to < 1) return;
   for (int type = 0; type < static_cast<int>(kTypes.size()); ++type) {
     for (int name = 0; name < kNames; ++name) {
@@ -80,10 +79,16 @@ void RollBack(const World& world, Dice* dice, Edits* edits) {
   }
 }
 
+std::vector<Edit> ListOf(const Edits& edits) {
+  std::vector<Edit> list;
+  for (const auto& [key, tag] : edits) list.push_back({key.first, key.second, tag});
+  return list;
+}
+
 std::vector<Edit> DrawEdits(const World& world, const Mood& mood, Dice* dice, Dice* rollbacks) {
   Edits edits;
   if (rollbacks->OneIn(6)) {
-    RollBack(world, rollbacks, &edits);
+    RollBack(world, world.revision() - 1 - rollbacks->Below(2), &edits);
   } else if (dice->OneIn(5)) {
     Move(world, dice, &edits);
   } else if (mood.trouble > 0 && dice->OneIn(6)) {
@@ -96,9 +101,35 @@ std::vector<Edit> DrawEdits(const World& world, const Mood& mood, Dice* dice, Di
           dice->OneIn(mood.removes) ? "" : DrawTag(type, mood, dice);
     }
   }
-  std::vector<Edit> list;
-  for (const auto& [key, tag] : edits) list.push_back({key.first, key.second, tag});
-  return list;
+  return ListOf(edits);
+}
+
+// Something bad is published and taken back, while a client comes back that has a part of it.
+std::vector<Step> DrawMishap(const World& before, int clients, Dice* dice) {
+  World world = before;
+  const int type = dice->OneIn(2) ? kCluster : kListener;
+  const int bad = dice->Below(kNames);
+  Edits edits;
+  for (int i = 1 + dice->Below(3); i > 0; --i)
+    edits[{type, dice->Below(kNames)}] = DrawTag(type, {0, 0, 0}, dice);
+  edits[{type, bad}] = absl::StrCat("bad", dice->Below(3));
+  std::vector<Step> steps(4);
+  steps[0].kind = Step::Kind::kPublish;
+  steps[0].edits = ListOf(edits);
+  world.Publish(steps[0].edits, absl::UnixEpoch());
+  steps[1].kind = Step::Kind::kHandle;
+  steps[1].client = dice->Below(clients);
+  steps[1].count = 1 + dice->Below(3);
+  steps[1].how = dice->Bits();
+  edits.clear();
+  RollBack(world, world.revision() - 1, &edits);
+  steps[2].kind = Step::Kind::kPublish;
+  steps[2].edits = ListOf(edits);
+  steps[3].kind = Step::Kind::kReconnect;
+  steps[3].client = steps[1].client;
+  steps[3].how = dice->Bits();
+  if (dice->OneIn(2)) steps.emplace_back();  // a rest
+  return steps;
 }
 
 constexpr absl::Duration kTimes[] = {absl::Milliseconds(10), absl::Milliseconds(600),
@@ -196,7 +227,7 @@ std::string Script::Text() const {
 }
 
 Script Draw(unsigned seed, int steps) {
-  Dice dice(seed), services(seed + 1000003), rollbacks(seed + 2000003);
+  Dice dice(seed), services(seed + 1000003), rollbacks(seed + 2000003), mishaps(seed + 3000017);
   Script script;
   for (int i = 1 + dice.Below(3); i > 0; --i) {
     ClientPlan plan;
@@ -220,6 +251,12 @@ Script Draw(unsigned seed, int steps) {
   const int restarts = dice.OneIn(3) ? 40 : 400;
   World world;
   for (int i = 0; i < steps; ++i) {
+    if (i > 0 && mishaps.OneIn(60)) {
+      for (Step& step : DrawMishap(world, static_cast<int>(script.clients.size()), &mishaps)) {
+        if (step.kind == Step::Kind::kPublish) world.Publish(step.edits, absl::UnixEpoch());
+        script.steps.push_back(std::move(step));
+      }
+    }
     Step step;
     if (i == 0 || dice.OneIn(6)) {
       step.kind = Step::Kind::kPublish;

@@ -1,6 +1,7 @@
 #include "tests/server/xds/model/stream_rules.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -34,7 +35,8 @@ void StreamRules::Settle(int type, State& state, const Ask& ask) {
       std::find_if(state.outstanding.begin(), state.outstanding.end(),
                    [&](const Message& message) { return message.nonce == ask.nonce; });
   if (found == state.outstanding.end()) return;
-  const Message message = *found;
+  const std::vector<Message> settled(state.outstanding.begin(), found + 1);
+  const Message& message = settled.back();
   for (auto earlier = state.outstanding.begin(); earlier != found; ++earlier) {
     for (const auto& [name, tag] : earlier->resources) state.skipped.insert(name);
   }
@@ -42,15 +44,18 @@ void StreamRules::Settle(int type, State& state, const Ask& ask) {
   state.wait = absl::Seconds(2);
   if (!ask.error.has_value()) {
     if (variant_ == Variant::kSotw && ask.version != message.version) return;
-    const auto gone = [&](const auto& acked) {
-      return variant_ == Variant::kSotw
-                 ? kTypes[Index(type)].full_state && !message.resources.contains(acked.first)
-                 : std::count(message.removed.begin(), message.removed.end(), acked.first) > 0;
-    };
-    std::erase_if(state.acked, gone);
-    for (const auto& [name, tag] : message.resources) {
-      state.acked[name] = {tag};
-      state.nacked.erase(name);
+    // With it those before it that were parts; a full state takes their place.
+    const bool full_state = variant_ == Variant::kSotw && kTypes[Index(type)].full_state;
+    for (size_t i = full_state ? settled.size() - 1 : 0; i < settled.size(); ++i) {
+      const Message& its = settled[i];
+      std::erase_if(state.acked, [&](const auto& acked) {
+        return full_state ? !its.resources.contains(acked.first)
+                          : std::count(its.removed.begin(), its.removed.end(), acked.first) > 0;
+      });
+      for (const auto& [name, tag] : its.resources) {
+        state.acked[name] = {tag};
+        state.nacked.erase(name);
+      }
     }
     return;
   }
