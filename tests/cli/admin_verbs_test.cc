@@ -1,4 +1,10 @@
+#include <fcntl.h>
 #include <grpcpp/server.h>
+#include <grpcpp/server_posix.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +16,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -61,8 +68,33 @@ class World : public AdminFixture {
     server_ = builder.BuildAndStart();
   }
   void Stop() {
+    if (acceptor_.joinable()) {
+      ::shutdown(listener_, SHUT_RDWR);
+      acceptor_.join();
+      ::close(listener_);
+    }
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
     server_ = nullptr;
+  }
+  // As Start, but each connection is taken up only after `delay`, as on a machine that is busy.
+  void StartSlowly(absl::Duration delay) {
+    grpc::ServerBuilder builder;
+    services_.AddTo(&builder);
+    server_ = builder.BuildAndStart();
+    sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+    const std::string path = dir.Join("admin.sock");
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    REQUIRE(::listen(listener_, 8) == 0);
+    acceptor_ = std::thread([this, delay] {
+      while (true) {
+        const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) return;
+        ::poll(nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(delay)));
+        grpc::AddInsecureChannelFromFd(server_.get(), fd);
+      }
+    });
   }
 
   std::string target() const { return absl::StrCat("unix:", dir.Join("admin.sock")); }
@@ -105,7 +137,18 @@ class World : public AdminFixture {
                             return Caller{.author = "alice"};
                           }};
   std::unique_ptr<grpc::Server> server_;
+  int listener_ = -1;
+  std::thread acceptor_;
 };
+
+TEST_CASE("a daemon that is slow to take up a connection is waited for") {
+  World world;
+  world.Stop();
+  world.StartSlowly(absl::Milliseconds(700));
+  const Result listed = world.Run({"get", "cluster"});
+  CHECK(listed.code == ExitCode::kDone);
+  CHECK(listed.err == "nothing found\n");
+}
 
 TEST_CASE("a secret is shown redacted, and revealed when asked for") {
   World world;

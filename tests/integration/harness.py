@@ -552,8 +552,9 @@ class Test:
         text = ""
         for process in {p.log: p for p in self.processes}.values():
             tail = process.output()[-3000:]
-            if tail:
-                text += "--- %s\n%s\n" % (process.name, tail)
+            ended = "" if process.alive() else ", which ended with %s" % process.popen.returncode
+            if tail or ended:
+                text += "--- %s%s\n%s\n" % (process.name, ended, tail)
         return text
 
     def close(self, keep):
