@@ -122,6 +122,8 @@ def test_calls(t):
         again = [api_listener("shop", "again"), route("again", new, prefix="")]
         fleet.goes_away(lambda: daemon.apply(*again), removals=["listener/shop", "route/shop"])
         keys = ["listener/shop", "route/again", "cluster/" + new, "endpoints/" + new]
+        # grpc-js 1.14 does not tell of a cluster that comes back with the content that it had.
+        everything[2] = limited(new, 998)
         fleet.goes_away(lambda: daemon.apply(*everything), removals=keys)
         fleet.moves("blue", grpc_endpoints(new, ports["blue"]))
         fleet.agree()
