@@ -38,6 +38,7 @@
 #include "envoy/service/discovery/v3/discovery.pb.h"
 #include "signalbox/admin/v1/config.grpc.pb.h"
 #include "signalbox/admin/v1/nodes.grpc.pb.h"
+#include "tests/integration/byte_buffers.h"
 #include "tests/server/xds/sequence_server.h"
 
 namespace signalbox::testing {
@@ -124,16 +125,6 @@ std::string WhyNot(absl::string_view file, Variant variant, absl::string_view sc
 grpc::ByteBuffer BufferOf(const std::string& bytes) {
   const grpc::Slice slice(bytes);
   return grpc::ByteBuffer(&slice, 1);
-}
-
-std::string BytesOf(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  if (!buffer.Dump(&slices).ok()) return "";
-  std::string bytes;
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes;
 }
 
 // The daemon's admin API. Refusals end the test: sequences have nothing that may be refused.
